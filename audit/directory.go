@@ -1,0 +1,192 @@
+package audit
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/disgoorg/snowflake/v2"
+)
+
+// AccessDiscord is the permission that lets an account use the Discord service (Alliance Auth, discord app).
+const AccessDiscord = "discord.access_discord"
+
+// RoleNameLimit is how many characters (code points) of a group's or state's name Auth writes as a role's name
+// (allianceauth/services/modules/discord/discord_client).
+const RoleNameLimit = 100
+
+// Directory is what Auth says, read at one moment: every account with what it may do and which roles Auth would give it.
+// It is read-only once built; Account fields index into its lists.
+type Directory struct {
+	Edition     string   // "4" or "5" (Alliance Auth's major version), "snapshot", or "unknown" for newer tables than we know: report only
+	Fingerprint string   // which Auth this is: stays the same as long as it is the same installation; never holds a secret
+	States      []string // names, lowest priority last
+	Groups      []string // names, sorted by byte
+	Reserved    []string // reserved group names, as written; compared without case
+	Permissions []string // "app_label.codename", sorted, each once
+	Accounts    []Account
+	Identities  []Identity
+	Counts      Counts // the facts that the health of this source is judged by
+
+	links map[snowflake.ID][]int32 // Discord id → indexes into Accounts, made by Index
+}
+
+// Account is one Auth user.
+type Account struct {
+	User      int64
+	Username  string
+	Active    bool
+	Superuser bool
+	Access    bool         // may use Discord: active, and superuser or AccessDiscord through user, group or state
+	State     int32        // index into Directory.States; -1: the user has no profile, so Auth writes no roles at all
+	Groups    []int32      // indexes into Directory.Groups, ascending
+	Main      Main         // zero Name: no main character
+	Discord   snowflake.ID // the linked Discord account; zero: not linked. Several users may share one
+	Grants    Bits         // permissions through user, groups and state, by index into Directory.Permissions; superuser and activity are not folded in
+	Revision  uint64       // digest of everything above: a changed row changes it
+}
+
+// Main is an account's main character.
+type Main struct {
+	Name              string
+	CorporationTicker string
+	AllianceTicker    string // empty: the corporation is in no alliance
+}
+
+// IdentitySource says how an earlier Discord account became known.
+type IdentitySource int
+
+// The sources of an Identity.
+const (
+	Historical IdentitySource = iota + 1 // seen linked before
+	Operator                             // entered by a person
+)
+
+func (s IdentitySource) String() string {
+	switch s {
+	case Historical:
+		return "historical"
+	case Operator:
+		return "operator"
+	}
+	return "unknown"
+}
+
+// Identity says that a Discord account belongs, or belonged, to an Auth user.
+type Identity struct {
+	Discord snowflake.ID
+	User    int64
+	Source  IdentitySource
+}
+
+// Bits is a set of small numbers.
+type Bits []uint64
+
+// Has reports whether i is in the set; beyond its end nothing is.
+func (b Bits) Has(i int) bool { return i >= 0 && i/64 < len(b) && b[i/64]&(1<<(i%64)) != 0 }
+
+// Set puts i into the set, which must be long enough.
+func (b Bits) Set(i int) { b[i/64] |= 1 << (i % 64) }
+
+// RoleName is a group's or state's name as Auth writes it to Discord: the first RoleNameLimit code points, nothing trimmed.
+func RoleName(name string) string {
+	if len(name) <= RoleNameLimit {
+		return name
+	}
+	n := 0
+	for i := range name {
+		if n == RoleNameLimit {
+			return name[:i]
+		}
+		n++
+	}
+	return name
+}
+
+// Index makes the look-up of accounts by Discord id; call it once, after Accounts is filled and sorted by User.
+func (d *Directory) Index() {
+	d.links = make(map[snowflake.ID][]int32, len(d.Accounts))
+	for i, a := range d.Accounts {
+		if a.Discord != 0 {
+			d.links[a.Discord] = append(d.links[a.Discord], int32(i))
+		}
+	}
+}
+
+// Linked gives the indexes of the accounts that are linked to a Discord account: none, one, or several.
+func (d *Directory) Linked(id snowflake.ID) []int32 { return d.links[id] }
+
+// Account finds a user by its id.
+func (d *Directory) Account(user int64) (*Account, bool) {
+	i, ok := slices.BinarySearchFunc(d.Accounts, user, func(a Account, user int64) int {
+		switch {
+		case a.User < user:
+			return -1
+		case a.User > user:
+			return 1
+		}
+		return 0
+	})
+	if !ok {
+		return nil, false
+	}
+	return &d.Accounts[i], true
+}
+
+// Holds reports whether Auth's has_perm would say yes: active, and superuser or granted through user, group or state.
+// Like Auth, a superuser holds permissions that do not exist.
+func (d *Directory) Holds(a *Account, permission string) bool {
+	if !a.Active {
+		return false
+	}
+	if a.Superuser {
+		return true
+	}
+	i, ok := slices.BinarySearch(d.Permissions, permission)
+	return ok && a.Grants.Has(i)
+}
+
+// HeldBy lists what Auth's get_all_permissions would: sorted, all of them for an active superuser, none for an inactive user.
+func (d *Directory) HeldBy(a *Account) []string {
+	if !a.Active {
+		return nil
+	}
+	if a.Superuser {
+		return d.Permissions
+	}
+	var held []string
+	for i, p := range d.Permissions {
+		if a.Grants.Has(i) {
+			held = append(held, p)
+		}
+	}
+	return held
+}
+
+// RoleNames are the roles Auth would write for the account: its groups' and its state's names, cut, sorted, each once.
+// None for an account without a profile, whose synchronisation fails in Auth.
+func (d *Directory) RoleNames(a *Account) []string {
+	if a.State < 0 {
+		return nil
+	}
+	names := make([]string, 0, len(a.Groups)+1)
+	for _, g := range a.Groups {
+		names = append(names, RoleName(d.Groups[g]))
+	}
+	names = append(names, RoleName(d.States[a.State]))
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// StateName is the name of the account's state, empty without a profile.
+func (d *Directory) StateName(a *Account) string {
+	if a.State < 0 {
+		return ""
+	}
+	return d.States[a.State]
+}
+
+// IsReserved reports whether Auth would leave a role of this name alone: the reserved names are compared cut and without case.
+func (d *Directory) IsReserved(role string) bool {
+	folded := strings.ToLower(role)
+	return slices.ContainsFunc(d.Reserved, func(name string) bool { return strings.ToLower(RoleName(name)) == folded })
+}
