@@ -1,8 +1,8 @@
 package audit
 
 import (
+	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/disgoorg/snowflake/v2"
 )
@@ -117,19 +117,16 @@ func (d *Directory) Linked(id snowflake.ID) []int32 { return d.links[id] }
 
 // Account finds a user by its id.
 func (d *Directory) Account(user int64) (*Account, bool) {
-	i, ok := slices.BinarySearchFunc(d.Accounts, user, func(a Account, user int64) int {
-		switch {
-		case a.User < user:
-			return -1
-		case a.User > user:
-			return 1
-		}
-		return 0
-	})
+	i, ok := d.accountIndex(user)
 	if !ok {
 		return nil, false
 	}
 	return &d.Accounts[i], true
+}
+
+func (d *Directory) accountIndex(user int64) (int32, bool) {
+	i, ok := slices.BinarySearchFunc(d.Accounts, user, func(a Account, user int64) int { return cmp.Compare(a.User, user) })
+	return int32(i), ok
 }
 
 // Holds reports whether Auth's has_perm would say yes: active, and superuser or granted through user, group or state.
@@ -186,7 +183,16 @@ func (d *Directory) StateName(a *Account) string {
 }
 
 // IsReserved reports whether Auth would leave a role of this name alone: the reserved names are compared cut and without case.
-func (d *Directory) IsReserved(role string) bool {
-	folded := strings.ToLower(role)
-	return slices.ContainsFunc(d.Reserved, func(name string) bool { return strings.ToLower(RoleName(name)) == folded })
+func (d *Directory) IsReserved(role string) bool { return d.reservedNames()(role) }
+
+// reservedNames makes IsReserved for many names.
+func (d *Directory) reservedNames() func(role string) bool {
+	reserved := make(map[string]struct{}, len(d.Reserved))
+	for _, name := range d.Reserved {
+		reserved[lower(RoleName(name))] = struct{}{}
+	}
+	return func(role string) bool {
+		_, ok := reserved[lower(role)]
+		return len(reserved) > 0 && ok
+	}
 }

@@ -1,0 +1,270 @@
+package audit
+
+import (
+	"time"
+
+	"github.com/disgoorg/snowflake/v2"
+)
+
+// Layer is the rule that decided about a member. The first that applies, in this order, decides.
+type Layer int
+
+// The layers.
+const (
+	LayerUntouchable Layer = iota + 1 // the owner is never kicked; the bot itself is never touched
+	LayerProtected                    // an operator protects the member
+	LayerBot                          // bots are reported
+	LayerBlock                        // the member is blocked: needs no Auth, knows no grace
+	LayerHealth                       // Auth cannot be believed
+	LayerGrace                        // something was put off
+	LayerOverride                     // an operator decided about this member
+	LayerRun                          // the run's own action
+	LayerGroup                        // the policy's entry for a group
+	LayerState                        // the policy's entry for a state
+	LayerDefault                      // the policy's default for the category
+	LayerAccess                       // entitled, nothing wrong
+)
+
+var layerNames = [...]string{"", "untouchable", "protected", "bot", "block", "health", "grace", "override", "run", "group", "state", "default", "access"}
+
+func (l Layer) String() string { return layerNames[l] }
+
+// Alert is something that a person must be told at once, whatever is done about it.
+type Alert int
+
+// The alerts.
+const (
+	PrivilegedRole Alert = iota + 1 // a finding's member holds a privileged role, managed or not
+)
+
+func (a Alert) String() string { return [...]string{"", "privileged_role"}[a] }
+
+// Decision is what should change for one member, and which layer of the policy decided it.
+type Decision struct {
+	Class
+	Member      snowflake.ID
+	Held        RoleSet // the roles the member holds now
+	Act         Act
+	Layer       Layer
+	LayerName   string  // for LayerGroup and LayerState: which one
+	Remove      RoleSet // would be asked of Discord: bound, not given by Auth, within reach
+	Unreachable RoleSet // would go, but the bot's own role is too low
+	Privileged  RoleSet // those of Remove that are privileged: they have a budget of their own
+	Alarming    RoleSet // privileged roles held on a finding, managed or not
+	Kick, Ban   bool    // would be asked of Discord
+	SingleUse   bool    // decided by an override that is used up by this
+}
+
+// LayerCode names the layer, with the group or state that it was: "group:Directors".
+func (d *Decision) LayerCode() string {
+	if d.LayerName == "" {
+		return d.Layer.String()
+	}
+	return d.Layer.String() + ":" + d.LayerName
+}
+
+// Alerts lists what a person must be told.
+func (d *Decision) Alerts() []Alert {
+	if d.Alarming.Empty() {
+		return nil
+	}
+	return []Alert{PrivilegedRole}
+}
+
+// Acts reports whether anything would be asked of Discord.
+func (d *Decision) Acts() bool { return d.Kick || d.Ban || !d.Remove.Empty() }
+
+// Decide says what should change for a member: it walks the layers and stops at the first that applies.
+func Decide(f Facts, c Class, p *Policy) Decision { return decide(f, c, p, nil) }
+
+// decide leaves a trace of each layer that it looked at, if somebody wants one.
+func decide(f Facts, c Class, p *Policy, t *trace) Decision {
+	d := Decision{Class: c, Member: f.Member.ID, Held: f.Member.Roles}
+	if c.Category.IsFinding() {
+		d.Alarming = f.Member.Roles.And(f.privileged)
+	}
+	blocked := f.Block.Member != 0
+	switch {
+	case t.saw(LayerUntouchable, c.Reasons.Has(BotSelf)):
+		d.settle(None, LayerUntouchable)
+	case c.Category == InOrder && !blocked:
+		t.saw(LayerAccess, true)
+		d.settle(None, LayerAccess)
+	case t.saw(LayerProtected, f.Protected):
+		d.Reasons = d.Reasons.With(ProtectedMember)
+		d.settle(Report, LayerProtected)
+	case t.saw(LayerBot, c.Category == BotFiltered):
+		d.settle(Report, LayerBot)
+	case t.saw(LayerBlock, blocked):
+		d.block(f, p, t)
+	default:
+		d.policy(f, p, t)
+	}
+	return d
+}
+
+func (d *Decision) settle(a Act, l Layer) { d.Act, d.Layer = a, l }
+
+// block removes the member and nothing else; only the owner is left to the rest of the policy.
+func (d *Decision) block(f Facts, p *Policy, t *trace) {
+	if f.Guild.Owner != 0 && f.Member.ID == f.Guild.Owner {
+		if d.Category != InOrder {
+			d.policy(f, p, t)
+		}
+		d.Reasons = d.Reasons.With(Blocked).With(IsOwner)
+		d.Layer, d.LayerName = LayerUntouchable, ""
+		return
+	}
+	d.Reasons = d.Reasons.With(Blocked)
+	d.settle(Kick, LayerBlock)
+	if f.Block.Ban {
+		d.settle(Ban, LayerBlock)
+	}
+	d.aim(f)
+}
+
+// policy is everything below the blocks: how far Auth can be believed, what is put off, and what is wanted.
+func (d *Decision) policy(f Facts, p *Policy, t *trace) {
+	doubtful := f.AuthHealth == Doubtful
+	if t.saw(LayerHealth, d.Category == Undecidable || doubtful) {
+		if doubtful {
+			d.Reasons = d.Reasons.With(AuthDoubtful)
+		}
+		d.settle(Report, LayerHealth)
+		return
+	}
+	wanted := d.want(f, p, t)
+	d.Act, d.Layer, d.LayerName = wanted.act, wanted.layer, wanted.name
+	d.spareOwner(f)
+	only := d.spare(f, p, t)
+	if d.Act < Strip {
+		return
+	}
+	going := f.Member.Roles.And(f.bound).And(only)
+	if d.Category == SurplusRoles {
+		going = going.And(d.Surplus)
+	}
+	d.Remove, d.Unreachable = going.And(f.reach), going.Minus(f.reach)
+	d.Privileged = d.Remove.And(f.privileged)
+	switch {
+	case !d.Unreachable.Empty():
+		d.Reasons = d.Reasons.With(RoleAboveBot)
+	case !going.Empty() && !f.ReachKnown():
+		d.Reasons = d.Reasons.With(HierarchyUnknown)
+	}
+	if d.Act == StripKick {
+		d.aim(f)
+	}
+}
+
+// want is what an operator decided about this member, else the policy.
+func (d *Decision) want(f Facts, p *Policy, t *trace) choice {
+	if t.saw(LayerOverride, f.Override.Member != 0) {
+		d.SingleUse = f.Override.SingleUse
+		return choice{act: min(f.Override.Act, d.Category.Severest()), layer: LayerOverride}
+	}
+	wanted := p.choose(f, d.Class)
+	t.saw(wanted.layer, true)
+	return wanted
+}
+
+func (d *Decision) spareOwner(f Facts) {
+	if d.Act == StripKick && f.Guild.Owner != 0 && f.Member.ID == f.Guild.Owner {
+		d.Reasons = d.Reasons.With(IsOwner)
+		d.settle(Strip, LayerUntouchable)
+		d.LayerName = ""
+	}
+}
+
+// spare puts off what grace puts off, and returns the roles that may still go.
+func (d *Decision) spare(f Facts, p *Policy, t *trace) RoleSet {
+	grace := p.Rules[d.Category].Grace
+	late := d.put(f, grace)
+	if !t.saw(LayerGrace, late != 0) {
+		return everything
+	}
+	switch {
+	case d.Category == UnknownGuest && d.Act == StripKick:
+		d.settle(Strip, LayerGrace)
+	case d.Category != UnknownGuest && d.Act >= Strip:
+		d.settle(Strip, LayerGrace)
+		if f.Member.Roles.And(f.bound).And(f.privileged).Empty() {
+			d.settle(Report, LayerGrace)
+		}
+	default:
+		return everything // nothing was put off
+	}
+	d.LayerName = ""
+	d.Reasons |= late
+	if d.Category == UnknownGuest {
+		return everything
+	}
+	return f.privileged
+}
+
+// put says why something is put off for this member now, if it is.
+func (d *Decision) put(f Facts, grace time.Duration) (why Reasons) {
+	switch d.Category {
+	case UnknownGuest:
+		if f.Member.Is(IsPending) {
+			why = why.With(ScreeningOpen)
+		}
+		if f.Member.Joined != 0 && within(grace, time.UnixMicro(f.Member.Joined), f.At) {
+			why = why.With(JoinedLately)
+		}
+	case LinkedNoPerm:
+		if d.Reasons.Has(NoAccess) && within(grace, f.Opened, f.At) {
+			why = why.With(LostLately)
+		}
+	case SurplusRoles:
+		if within(grace, f.Opened, f.At) {
+			why = why.With(LostLately)
+		}
+	case BotFiltered, Undecidable, MissingRoles, InOrder:
+	}
+	return why
+}
+
+// within reports whether less than the grace has passed since then; never when either time is unknown.
+func within(grace time.Duration, since, at time.Time) bool {
+	return grace > 0 && !since.IsZero() && !at.IsZero() && at.Before(since.Add(grace))
+}
+
+// aim sets Kick or Ban, unless Discord would refuse it or nobody knows whether this is the owner.
+func (d *Decision) aim(f Facts) {
+	if !f.ReachKnown() {
+		d.Reasons = d.Reasons.With(HierarchyUnknown)
+	}
+	switch {
+	case f.Guild.Owner == 0:
+		d.Reasons = d.Reasons.With(OwnerUnknown)
+		return
+	case !f.Member.Roles.Minus(f.reach).Empty():
+		d.Reasons = d.Reasons.With(MemberAboveBot)
+		return
+	}
+	d.Kick, d.Ban = d.Act != Ban, d.Act == Ban
+}
+
+var everything = RoleSet{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
+
+// Step is one layer that was looked at, for people who ask why.
+type Step struct {
+	Layer   Layer
+	Applies bool
+}
+
+type trace struct{ steps []Step }
+
+func (t *trace) saw(l Layer, applies bool) bool {
+	if t != nil {
+		t.steps = append(t.steps, Step{l, applies})
+	}
+	return applies
+}
+
+// Explain is Decide, and each layer that it looked at in that order.
+func Explain(f Facts, p *Policy) (Decision, []Step) {
+	t := &trace{}
+	return decide(f, Classify(f), p, t), t.steps
+}

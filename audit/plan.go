@@ -1,0 +1,329 @@
+package audit
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/disgoorg/snowflake/v2"
+)
+
+// Gate is a switch that nothing outranks: closed, it holds every action.
+type Gate int
+
+// The gates.
+const (
+	Lock          Gate = iota + 1 // nobody has acknowledged a first report for this guild yet
+	Pause                         // somebody stopped everything
+	DryRun                        // this run only reports
+	Roster                        // the member list is not proven to be complete
+	NothingWanted                 // Auth gives nobody any role here: that is an outage, not a plan
+)
+
+func (g Gate) String() string {
+	return [...]string{"", "lock", "pause", "dry_run", "roster", "nothing_wanted"}[g]
+}
+
+// Gates says which switches stand how.
+type Gates struct {
+	Locked, Paused, DryRun bool
+	Once                   bool // a person with the right to do so let this one plan pass every brake; never a gate
+}
+
+// By names what holds an action: a gate, or a brake in a dimension.
+type By struct {
+	Gate      Gate // zero: a brake
+	Dimension Dimension
+	Role      snowflake.ID // for OneRole
+}
+
+func (b By) String() string {
+	switch {
+	case b.Gate != 0:
+		return b.Gate.String()
+	case b.Dimension == OneRole:
+		return fmt.Sprintf("%s:%d", b.Dimension, b.Role)
+	}
+	return b.Dimension.String()
+}
+
+// Hold says which brake stopped a plan, and by how much.
+type Hold struct {
+	By      By
+	Window  Window
+	Asked   int // what the window would have held afterwards, earlier use included
+	Allowed int
+	Tripped bool // held by an earlier trip that nobody has reset; then Asked and Allowed are zero
+}
+
+func (h Hold) String() string {
+	if h.Tripped {
+		return fmt.Sprintf("%s: tripped earlier, not reset", h.By)
+	}
+	return fmt.Sprintf("%s: %d asked, %d allowed (%s)", h.By, h.Asked, h.Allowed, h.Window)
+}
+
+// Planned is one action of a plan, and what holds it; an action that nothing holds may be performed.
+type Planned struct {
+	Action
+	Key  string
+	Held []By // gates first, then brakes, in a stable order; shared, read-only
+}
+
+func (p Planned) heldByGate() bool {
+	return slices.ContainsFunc(p.Held, func(b By) bool { return b.Gate != 0 })
+}
+
+// Plan is what would be done, in order. It is a value: to preview it is to print it, to approve it is to name its digest.
+type Plan struct {
+	Guild   snowflake.ID
+	Digest  string // of guild and actions, no times, no gates: 64 hexadecimal digits
+	Actions []Planned
+	Gates   []Gate // closed ones
+	Holds   []Hold // brakes that the plan would break, or that an earlier trip holds
+	Once    bool   // brakes were passed by a person
+	// Counts by reason of members whom the plan leaves alone: by category, and how many of the looked-at have no action.
+	Untouched map[Category]int
+}
+
+// MakePlan orders the actions of the decisions and asks gates and brakes, at this one place. A dimension over its brake is held
+// whole: cutting it to fit would be an outage at fifty a run.
+func MakePlan(guild snowflake.ID, decisions []Decision, p Population, l Limits, used Used, g Gates) Plan {
+	actions := actionsOf(decisions, &p)
+	plan := Plan{Guild: guild, Digest: digest(guild, actions), Untouched: untouched(decisions, &p), Once: g.Once}
+	plan.Gates = closed(g, &p)
+	if p.Complete && !g.Once {
+		plan.Holds = l.check(actions, used, &p)
+		plan.Holds = append(plan.Holds, trips(actions, used.Tripped)...)
+		slices.SortStableFunc(plan.Holds, compareHolds)
+	}
+	h := newHolder(plan.Gates, plan.Holds, p.Wanted > 0)
+	plan.Actions = make([]Planned, len(actions))
+	for i, a := range actions {
+		plan.Actions[i] = Planned{Action: a, Key: a.Key(plan.Digest, guild), Held: h.of(a)}
+	}
+	return plan
+}
+
+// Trips are the brakes that this plan trips: those it broke though every gate would have let it through.
+func (p *Plan) Trips() []Hold {
+	if len(p.Gates) > 0 || len(p.Actions) > 0 && slices.ContainsFunc(p.Actions, Planned.heldByGate) {
+		return nil
+	}
+	var trips []Hold
+	for _, h := range p.Holds {
+		if !h.Tripped && !slices.ContainsFunc(trips, func(t Hold) bool { return t.By == h.By }) {
+			trips = append(trips, h)
+		}
+	}
+	return trips
+}
+
+// Free are the actions that nothing holds.
+func (p *Plan) Free() []Planned {
+	var free []Planned
+	for _, a := range p.Actions {
+		if len(a.Held) == 0 {
+			free = append(free, a)
+		}
+	}
+	return free
+}
+
+// HeldCounts says how many actions each gate and brake holds, by its code; empty when nothing is held.
+func (p *Plan) HeldCounts() map[string]int {
+	counts := map[string]int{}
+	for _, a := range p.Actions {
+		for _, by := range a.Held {
+			counts[by.String()]++
+		}
+	}
+	return counts
+}
+
+func actionsOf(decisions []Decision, p *Population) []Action {
+	n := 0
+	for i := range decisions {
+		n += decisions[i].Remove.Len() + 1
+	}
+	actions := make([]Action, 0, n)
+	for i := range decisions {
+		d := &decisions[i]
+		for role := range d.Remove.All() {
+			a := Action{Kind: RemoveRole, Member: d.Member, Role: p.Roles[role].ID}
+			if d.Privileged.Has(role) {
+				a.Budget = PrivilegedBudget
+			}
+			actions = append(actions, a)
+		}
+		budget := Ordinary
+		if d.Layer == LayerBlock {
+			budget = BlockBudget
+		}
+		switch {
+		case d.Ban:
+			actions = append(actions, Action{Kind: BanMember, Member: d.Member, Budget: budget})
+		case d.Kick:
+			actions = append(actions, Action{Kind: KickMember, Member: d.Member, Budget: budget})
+		}
+	}
+	slices.SortFunc(actions, compareActions)
+	return slices.Compact(actions)
+}
+
+func digest(guild snowflake.ID, actions []Action) string {
+	h := sha256.New()
+	var record [25]byte
+	binary.BigEndian.PutUint64(record[:8], uint64(guild))
+	h.Write(record[:8])
+	for _, a := range actions {
+		a.put(record[:])
+		h.Write(record[:])
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func untouched(decisions []Decision, p *Population) map[Category]int {
+	counts := map[Category]int{}
+	for c := range Categories() {
+		if n := p.Categories[c]; n > 0 {
+			counts[c] = n
+		}
+	}
+	for i := range decisions {
+		if d := &decisions[i]; d.Acts() {
+			if counts[d.Category]--; counts[d.Category] <= 0 {
+				delete(counts, d.Category)
+			}
+		}
+	}
+	return counts
+}
+
+func closed(g Gates, p *Population) []Gate {
+	var gates []Gate
+	for _, c := range []struct {
+		gate  Gate
+		shuts bool
+	}{{Lock, g.Locked}, {Pause, g.Paused}, {DryRun, g.DryRun}, {Roster, !p.Complete}} {
+		if c.shuts {
+			gates = append(gates, c.gate)
+		}
+	}
+	return gates
+}
+
+// trips holds what an earlier plan tripped, as long as this one asks for any of it.
+func trips(actions []Action, tripped []By) []Hold {
+	plan := Use{}.clone()
+	for _, a := range actions {
+		plan.plus(a)
+	}
+	var holds []Hold
+	for _, by := range tripped {
+		if asked := plan.of(by.Dimension); asked > 0 || by.Dimension == OneRole && plan.PerRole[by.Role] > 0 {
+			holds = append(holds, Hold{By: by, Tripped: true})
+		}
+	}
+	return holds
+}
+
+// holder answers which gates and brakes hold an action.
+type holder struct {
+	gates  []By
+	brakes map[By]struct{}
+	wanted bool
+}
+
+func newHolder(gates []Gate, holds []Hold, wanted bool) *holder {
+	h := &holder{brakes: map[By]struct{}{}, wanted: wanted}
+	for _, g := range gates {
+		h.gates = append(h.gates, By{Gate: g})
+	}
+	for _, hold := range holds {
+		h.brakes[hold.By] = struct{}{}
+	}
+	return h
+}
+
+func (h *holder) of(a Action) []By {
+	held := h.gates[:len(h.gates):len(h.gates)]
+	if !h.wanted && a.Budget != BlockBudget {
+		held = append(held, By{Gate: NothingWanted})
+	}
+	if len(h.brakes) == 0 {
+		return held
+	}
+	for _, by := range draws(a) {
+		if _, ok := h.brakes[by]; ok {
+			held = append(held, by)
+		}
+	}
+	return held
+}
+
+// draws lists the dimensions that an action draws on.
+func draws(a Action) []By {
+	switch {
+	case a.Budget == BlockBudget:
+		return []By{{Dimension: BlockKicks}}
+	case a.Budget == PrivilegedBudget:
+		return []By{{Dimension: PrivilegedRemoved}}
+	case a.Kind == RemoveRole:
+		return []By{{Dimension: MembersTouched}, {Dimension: RolesRemoved}, {Dimension: OneRole, Role: a.Role}}
+	case a.Kind == KickMember || a.Kind == BanMember:
+		return []By{{Dimension: MembersTouched}, {Dimension: Kicks}}
+	}
+	return nil
+}
+
+// Tally looks at every member of a scene: it classifies and decides, keeps the decisions that Keep accepts, and counts the
+// population. Members whom Keep refuses are counts and nothing else.
+func Tally(s *Scene, members []Member, p *Policy, keep func(*Decision) bool) ([]Decision, Population) {
+	pop := Population{Members: len(members), Roles: s.Guild.Roles, Wanted: s.wanted}
+	var kept []Decision
+	for _, m := range members {
+		f := s.Facts(m)
+		c := Classify(f)
+		pop.Categories[c.Category]++
+		for i := range m.Roles.All() {
+			pop.Holders[i]++
+		}
+		if c.Category == InOrder && f.Block.Member == 0 {
+			continue
+		}
+		if d := Decide(f, c, p); keep(&d) {
+			kept = append(kept, d)
+		}
+	}
+	return kept, pop
+}
+
+// Noteworthy reports whether a decision is stored: a stranger who holds nothing managed or privileged, and about whom nothing is
+// planned, is counted only.
+func (s *Scene) Noteworthy(d *Decision) bool {
+	switch d.Category {
+	case UnknownGuest:
+		return d.Acts() || d.Layer == LayerBlock || !d.Alarming.Empty() || !d.Held.And(s.managed.Or(s.lookalikes)).Empty()
+	case BotFiltered:
+		return d.Reasons.Has(BotLinked)
+	case Undecidable, InOrder:
+		return d.Acts() || d.Layer == LayerBlock
+	case LinkedNoPerm, SurplusRoles, MissingRoles:
+	}
+	return true
+}
+
+// CountsByCategory are the population's categories by name, without zeros.
+func (p *Population) CountsByCategory() map[string]int {
+	counts := map[string]int{}
+	for c := range Categories() {
+		if p.Categories[c] > 0 {
+			counts[c.String()] = p.Categories[c]
+		}
+	}
+	return maps.Clone(counts)
+}
