@@ -1,0 +1,62 @@
+package storage
+
+import (
+	"context"
+	"time"
+
+	"github.com/disgoorg/snowflake/v2"
+)
+
+// Budget says which part of the brakes' ledger an action draws on.
+type Budget int
+
+// The budgets.
+const (
+	BudgetCommon     Budget = iota + 1 // members, roles, one role, kicks
+	BudgetPrivileged                   // removals of privileged roles
+	BudgetBlock                        // kicks of blocked members
+	BudgetNone                         // not braked: counted nowhere
+)
+
+// Action is one change of one member, as it was intended and as it ended.
+type Action struct {
+	ID       int64
+	Guild    snowflake.ID
+	Run      int64  // zero: live
+	Plan     string // digest
+	Key      string // of the plan's action
+	Member   snowflake.ID
+	Kind     string       // "remove_role", "kick", "ban", "contain"
+	Role     snowflake.ID // zero: none
+	Roles    []snowflake.ID
+	Budget   Budget
+	Live     bool // counts in the live window too
+	Actor    string
+	Intended time.Time
+
+	Outcome string    // empty: open
+	Code    string    // how it ended, in detail
+	Settled time.Time // zero: open
+}
+
+// Outcomes that give back what the intention drew from the ledger.
+const (
+	OutcomeRefused   = "refused"
+	OutcomeAlreadySo = "already_so"
+)
+
+// Actions is the write-ahead record of everything that changes Discord: the intention first, then the call, then the outcome.
+type Actions interface {
+	// Intend records the intention and draws on the brakes' ledger, in one transaction that also checks the fence: a lease that is
+	// not, or no longer, the caller's is ErrFenced. One action may be open for a guild, member, kind and role: a second is
+	// ErrConflict. So is a key that this run has already settled as done, already so or gone.
+	Intend(ctx context.Context, fence Fence, a Action) (Action, error)
+	// Settle records the outcome, once: again is ErrConflict, unknown is ErrNotFound. Refused and already-so give back to the ledger.
+	Settle(ctx context.Context, id int64, outcome, code string, at time.Time) error
+	// OpenActions lists the intentions without an outcome, oldest first: what a new owner looks at again.
+	OpenActions(ctx context.Context, guild snowflake.ID) ([]Action, error)
+	// ActionsOf lists what a run intended, in order.
+	ActionsOf(ctx context.Context, guild snowflake.ID, run int64) ([]Action, error)
+	// MemberActions lists what was ever intended for a member, newest first.
+	MemberActions(ctx context.Context, guild, member snowflake.ID, page Page) ([]Action, error)
+}

@@ -1,0 +1,64 @@
+package storage
+
+import (
+	"context"
+	"time"
+
+	"github.com/disgoorg/snowflake/v2"
+)
+
+// HealthyWindow is how long healthy counts are remembered for the baseline.
+const HealthyWindow = 7 * 24 * time.Hour
+
+// SourceRead is one read of a source and what it was worth.
+type SourceRead struct {
+	Source      string // "auth"
+	Fingerprint string
+	Edition     string
+	At          time.Time
+	Verdict     string // "healthy", "doubtful", "blind"
+	Reasons     []string
+	Counts      map[string]int64
+	Accounts    []AccountRevision // of a read that could be read; nil leaves what is stored
+}
+
+// AccountRevision is what tells one account's rows of one read from those of another.
+type AccountRevision struct {
+	User     int64
+	Discord  snowflake.ID // zero: not linked
+	Revision uint64
+	Changed  time.Time // when a read first differed from the one before; zero: never, or first seen by the first read. Only read
+}
+
+// Baseline is what counts as normal: the highest healthy counts of the window, or what a person accepted after that.
+type Baseline struct {
+	Source   string
+	Counts   map[string]int64 // nil: nothing is known yet
+	Accepted *Acceptance      // the last acceptance; nil: none
+}
+
+// Acceptance is a person's word that a source's counts are right.
+type Acceptance struct {
+	Source string
+	Counts map[string]int64
+	Actor  string
+	Reason string
+	At     time.Time
+}
+
+// Sources remembers how the sources looked. Rows go by source, not by guild.
+type Sources interface {
+	// NoteRead stores a read and returns the accounts that differ from the read before: changed, new and gone ones (revision 0).
+	// The first read of a source changes nothing. A read older than the stored one, or at the same instant, is ErrConflict. Healthy counts are kept by
+	// the hour, the highest of each, for HealthyWindow.
+	NoteRead(ctx context.Context, r SourceRead) ([]AccountRevision, error)
+	// LastRead reads the newest read, without accounts; ErrNotFound before the first.
+	LastRead(ctx context.Context, source string) (SourceRead, error)
+	// Baseline adds up what is normal at the instant: the highest healthy counts in the window, not counting those older than
+	// the last acceptance, and at least what was accepted if that lies in no healthy hour since.
+	Baseline(ctx context.Context, source string, at time.Time) (Baseline, error)
+	// AcceptSource makes exactly these counts the baseline. It leaves a configuration change in the guild of the author.
+	AcceptSource(ctx context.Context, guild snowflake.ID, source string, counts map[string]int64, by Author) error
+	// ChangedAccounts lists accounts that changed at or after the instant, by user.
+	ChangedAccounts(ctx context.Context, source string, since time.Time) ([]AccountRevision, error)
+}
