@@ -95,8 +95,8 @@ func ParseFact(name string) (Fact, bool) {
 	return Fact(i), true
 }
 
-// Facts lists the facts in the order in which a person reads them.
-func Facts() []Fact {
+// AllFacts lists the facts in the order in which a person reads them.
+func AllFacts() []Fact {
 	all := make([]Fact, 0, facts)
 	for f := Reachable; f < facts; f++ {
 		all = append(all, f)
@@ -193,9 +193,9 @@ func (f Fact) Ceiling() bool {
 // As JSON it is an object with the facts' names.
 type Counts map[Fact]int64
 
-// Tally counts what a Directory itself shows: users, links, states, groups, holders of access, mains, users without a profile, the
+// CountFacts counts what a Directory itself shows: users, links, states, groups, holders of access, mains, users without a profile, the
 // demoted, the edition. Who reads tables adds what only they show.
-func Tally(d *Directory) Counts {
+func CountFacts(d *Directory) Counts {
 	c := Counts{Users: int64(len(d.Accounts)), States: int64(len(d.States)), Groups: int64(len(d.Groups)), UnknownEdition: 0}
 	if d.Edition == "unknown" {
 		c[UnknownEdition] = 1
@@ -263,7 +263,7 @@ type Threshold struct {
 // All lists the thresholds in a stable order.
 func (t Thresholds) All() []Threshold {
 	all := []Threshold{{Name: slackName, Value: t.slack, Most: maxRows, Unit: Rows}}
-	for _, f := range Facts() {
+	for _, f := range AllFacts() {
 		if unit, most, ok := f.threshold(); ok {
 			all = append(all, Threshold{Name: f.String(), Value: t.figures[f], Most: most, Unit: unit})
 		}
@@ -411,7 +411,7 @@ func JudgeAuth(now, baseline Counts, t Thresholds) Verdict {
 		return Verdict{Health: Blind, Reasons: []HealthReason{{Fact: Reachable, Now: 0, Want: 1, Health: Blind}}}
 	}
 	var v Verdict
-	for _, f := range Facts() {
+	for _, f := range AllFacts() {
 		if want, h := t.judge(f, now, baseline); h != Healthy {
 			n, known := now[f]
 			if !known {

@@ -280,9 +280,9 @@ func draws(a Action) []By {
 	return nil
 }
 
-// Tally looks at every member of a scene: it classifies and decides, keeps the decisions that Keep accepts, and counts the
+// Survey looks at every member of a scene: it classifies and decides, keeps the decisions that Keep accepts, and counts the
 // population. Members whom Keep refuses are counts and nothing else.
-func Tally(s *Scene, members []Member, p *Policy, keep func(*Decision) bool) ([]Decision, Population) {
+func Survey(s *Scene, members []Member, p *Policy, keep func(*Decision) bool) ([]Decision, Population) {
 	pop := Population{Members: len(members), Roles: s.Guild.Roles, Wanted: s.wanted}
 	var kept []Decision
 	for _, m := range members {
