@@ -213,11 +213,11 @@ func (d *Decision) put(f Facts, grace time.Duration) (why Reasons) {
 			why = why.With(JoinedLately)
 		}
 	case LinkedNoPerm:
-		if d.Reasons.Has(NoAccess) && within(grace, f.Opened, f.At) {
+		if d.Reasons.Has(NoAccess) && within(grace, f.OpenedLost, f.At) {
 			why = why.With(LostLately)
 		}
 	case SurplusRoles:
-		if within(grace, f.Opened, f.At) {
+		if within(grace, f.OpenedSurplus, f.At) {
 			why = why.With(LostLately)
 		}
 	case BotFiltered, Undecidable, MissingRoles, InOrder:

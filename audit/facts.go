@@ -17,7 +17,8 @@ type Facts struct {
 	Protected bool
 	Block     Block    // in force; zero Member: none
 	Override  Override // in force; zero Member: none
-	Opened    time.Time
+	// Since when the member's finding has been open: for lost access, and for surplus roles. Zero: unknown, or not open.
+	OpenedLost, OpenedSurplus time.Time
 }
 
 // Block keeps one Discord account out of the guild.
@@ -68,7 +69,9 @@ type Subjects struct {
 	Protected       []snowflake.ID
 	Blocks          []Block
 	Overrides       []Override
-	Opened          map[snowflake.ID]time.Time // since when each member's finding has been open
+	OpenedLost      map[snowflake.ID]time.Time // since when each member's finding linked_no_perm has been open
+	OpenedSurplus   map[snowflake.ID]time.Time // likewise surplus_roles
+	OpensNow        bool                       // a finding that is not open yet opens At; else no grace for it
 	Ordered         Act                        // the run's own action; None: the policy decides
 }
 
@@ -125,10 +128,15 @@ func (s *Scene) Facts(m Member) Facts {
 	if len(s.overrides) > 0 {
 		f.Override = s.overrides[m.ID]
 	}
-	if len(s.Opened) > 0 {
-		f.Opened = s.Opened[m.ID]
-	}
+	f.OpenedLost, f.OpenedSurplus = s.opened(s.Subjects.OpenedLost, m.ID), s.opened(s.Subjects.OpenedSurplus, m.ID)
 	return f
+}
+
+func (s *Scene) opened(known map[snowflake.ID]time.Time, member snowflake.ID) time.Time {
+	if at, ok := known[member]; ok || !s.OpensNow {
+		return at
+	}
+	return s.At
 }
 
 // RoleIDs are the ids of a set, ascending; never nil.

@@ -30,7 +30,23 @@ func (g Gate) String() string {
 // Gates says which switches stand how.
 type Gates struct {
 	Locked, Paused, DryRun bool
-	Once                   bool // a person with the right to do so let this one plan pass every brake; never a gate
+	// KicksLocked and StripsLocked: the acknowledged policy did not contain this kind of action. Blocks are outside this: they need
+	// the lock released, nothing more.
+	StripsLocked, KicksLocked bool
+	Once                      bool // a person with the right to do so let this one plan pass every brake; never a gate
+}
+
+// locks reports whether the acknowledgement does not cover this kind of action.
+func (g Gates) locks(a Action) bool {
+	switch {
+	case a.Budget == BlockBudget:
+		return false
+	case a.Kind == RemoveRole:
+		return g.StripsLocked
+	case a.Kind == KickMember, a.Kind == BanMember:
+		return g.KicksLocked
+	}
+	return false
 }
 
 // By names what holds an action: a gate, or a brake in a dimension.
@@ -100,7 +116,7 @@ func MakePlan(guild snowflake.ID, decisions []Decision, p Population, l Limits, 
 		plan.Holds = append(plan.Holds, trips(actions, used.Tripped)...)
 		slices.SortStableFunc(plan.Holds, compareHolds)
 	}
-	h := newHolder(plan.Gates, plan.Holds, p.Wanted > 0)
+	h := newHolder(plan.Gates, plan.Holds, g, p.Wanted > 0)
 	plan.Actions = make([]Planned, len(actions))
 	for i, a := range actions {
 		plan.Actions[i] = Planned{Action: a, Key: a.Key(plan.Digest, guild), Held: h.of(a)}
@@ -233,13 +249,14 @@ func trips(actions []Action, tripped []By) []Hold {
 
 // holder answers which gates and brakes hold an action.
 type holder struct {
-	gates  []By
-	brakes map[By]struct{}
-	wanted bool
+	gates    []By
+	brakes   map[By]struct{}
+	switches Gates
+	wanted   bool
 }
 
-func newHolder(gates []Gate, holds []Hold, wanted bool) *holder {
-	h := &holder{brakes: map[By]struct{}{}, wanted: wanted}
+func newHolder(gates []Gate, holds []Hold, g Gates, wanted bool) *holder {
+	h := &holder{brakes: map[By]struct{}{}, switches: g, wanted: wanted}
 	for _, g := range gates {
 		h.gates = append(h.gates, By{Gate: g})
 	}
@@ -251,6 +268,9 @@ func newHolder(gates []Gate, holds []Hold, wanted bool) *holder {
 
 func (h *holder) of(a Action) []By {
 	held := h.gates[:len(h.gates):len(h.gates)]
+	if !h.switches.Locked && h.switches.locks(a) {
+		held = append([]By{{Gate: Lock}}, held...)
+	}
 	if !h.wanted && a.Budget != BlockBudget {
 		held = append(held, By{Gate: NothingWanted})
 	}
