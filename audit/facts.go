@@ -155,6 +155,9 @@ func (s *Scene) Managed() RoleSet { return s.managed }
 // Proposed are the managed roles that are not bound: they count for findings and never for removals.
 func (s *Scene) Proposed() RoleSet { return s.managed.Minus(s.bound) }
 
+// Concerning are the roles that a finding is about when its member holds them: managed, privileged, or looking like a managed one.
+func (s *Scene) Concerning() RoleSet { return s.managed.Or(s.privileged).Or(s.lookalikes) }
+
 // PrivilegedSet are the roles whose permissions, or the policy, make them privileged.
 func (s *Scene) PrivilegedSet() RoleSet { return s.privileged }
 

@@ -231,6 +231,16 @@ func (l *Limits) check(actions []Action, used Used, p *Population) []Hold {
 	return holds
 }
 
+// Under is the population counted under another list of the guild's roles: roles may have come, gone or moved since it was taken.
+func (p *Population) Under(roles []Role) Population {
+	moved := *p
+	moved.Roles, moved.Holders = roles, [MaxRoles]int{}
+	for i, r := range roles {
+		moved.Holders[i] = p.holders(r.ID)
+	}
+	return moved
+}
+
 func (p *Population) holders(role snowflake.ID) int {
 	for i, r := range p.Roles {
 		if r.ID == role {

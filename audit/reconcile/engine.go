@@ -1,0 +1,65 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/disgoorg/snowflake/v2"
+
+	"gatecamp/audit"
+	"gatecamp/audit/policyfile"
+	"gatecamp/internal/wrap"
+	"gatecamp/storage"
+)
+
+// AuthSource is the name under which reads of Auth are remembered.
+const AuthSource = "auth"
+
+// Config are the options of an Engine.
+type Config struct {
+	Guild snowflake.ID
+	Fence storage.Fence    // the lease under which this process acts; zero: it never acts
+	Owner string           // names this process in the runs it works on
+	Beat  time.Duration    // between signs of life of a run; 1 s if zero
+	Now   func() time.Time // the clock; time.Now if nil
+	Log   *slog.Logger     // discarded if nil
+}
+
+// Engine is the audit line of one guild.
+type Engine struct {
+	db   Records
+	auth Auth
+	cfg  Config
+}
+
+// New makes the line of a guild.
+func New(db Records, auth Auth, cfg Config) *Engine {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Beat == 0 {
+		cfg.Beat = time.Second
+	}
+	return &Engine{db: db, auth: auth, cfg: cfg}
+}
+
+func (e *Engine) now() time.Time { return e.cfg.Now().UTC().Truncate(time.Microsecond) }
+
+// Policy reads a version of the guild's policy, 0 the newest. A guild that never set one reports everything, as version 0.
+func (e *Engine) Policy(ctx context.Context, version int64) (_ audit.Policy, _ int64, err error) {
+	defer wrap.Err(&err, "policy version %d", version)
+	stored, err := e.db.Policy(ctx, e.cfg.Guild, version)
+	if errors.Is(err, storage.ErrNotFound) && version == 0 {
+		return audit.DefaultPolicy(), 0, nil
+	}
+	if err != nil {
+		return audit.Policy{}, 0, err
+	}
+	p, err := policyfile.Parse([]byte(stored.Document), "stored policy")
+	return p, stored.Version, err
+}

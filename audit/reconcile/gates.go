@@ -1,0 +1,163 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/disgoorg/snowflake/v2"
+
+	"gatecamp/audit"
+	"gatecamp/internal/problem"
+	"gatecamp/internal/wrap"
+	"gatecamp/storage"
+)
+
+// gates reads lock and pause as they stand now. The lock arms itself again, and says so, when guild, Auth or bot are not those that
+// were acknowledged; kinds of action that the acknowledged policy did not contain stay locked.
+func (e *Engine) gates(ctx context.Context, l *Look, dryRun bool) (g audit.Gates, err error) {
+	defer wrap.Err(&err, "gates of guild %d", e.cfg.Guild)
+	g.DryRun = dryRun || !l.Picture.Live
+	switch _, err := e.db.Paused(ctx, e.cfg.Guild); {
+	case err == nil:
+		g.Paused = true
+	case !errors.Is(err, storage.ErrNotFound):
+		return g, err
+	}
+	ack, err := e.db.Acknowledged(ctx, e.cfg.Guild)
+	if errors.Is(err, storage.ErrNotFound) {
+		g.Locked = true
+		return g, nil
+	}
+	if err != nil {
+		return g, err
+	}
+	if why := rearms(ack, l); why != "" {
+		g.Locked = true
+		by := storage.Author{Actor: "system", Origin: "audit", Reason: why, At: l.At}
+		if err := e.db.Rearm(ctx, e.cfg.Guild, by); err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return g, err
+		}
+		return g, nil
+	}
+	g.StripsLocked = !slices.ContainsFunc(ack.Kinds, func(k string) bool { return k == audit.Strip.String() || k == audit.StripKick.String() })
+	g.KicksLocked = !slices.Contains(ack.Kinds, audit.StripKick.String())
+	return g, nil
+}
+
+// rearms says why an acknowledgement does not fit what is here now; empty if it does. A guild on file tells nothing.
+func rearms(ack storage.Acknowledgement, l *Look) string {
+	if !l.Picture.Live {
+		return ""
+	}
+	switch {
+	case ack.Guild != l.Picture.Guild.ID:
+		return "another guild than the one acknowledged"
+	case l.Picture.Guild.Bot != 0 && ack.Bot != l.Picture.Guild.Bot:
+		return "another bot user than the one acknowledged"
+	case l.AuthError == nil && ack.Fingerprint != l.Scene.Auth.Fingerprint:
+		return "another Auth than the one acknowledged"
+	}
+	return ""
+}
+
+// used is the brakes' ledger as it stands now, with the trips that nobody has reset.
+func (e *Engine) used(ctx context.Context, l *Look, live bool) (u audit.Used, err error) {
+	defer wrap.Err(&err, "brake ledger of guild %d", e.cfg.Guild)
+	stored, err := e.db.Used(ctx, e.cfg.Guild, l.At)
+	if err != nil {
+		return u, err
+	}
+	trips, err := e.db.OpenTrips(ctx, e.cfg.Guild)
+	if err != nil {
+		return u, err
+	}
+	u = auditUsed(stored)
+	u.Live = live
+	for _, t := range trips {
+		by, err := parseBrake(t.Dimension)
+		if err != nil {
+			return u, err
+		}
+		u.Tripped = append(u.Tripped, by)
+	}
+	return u, nil
+}
+
+// parseBrake reads a stored brake: "kicks", "one_role:123".
+func parseBrake(code string) (audit.By, error) {
+	name, role, ofRole := strings.Cut(code, ":")
+	d, ok := audit.ParseDimension(name)
+	if !ok || ofRole != (d == audit.OneRole) {
+		return audit.By{}, problem.Usagef("there is no brake %q; the brakes are members, roles_removed, one_role:ROLE, kicks, privileged, block_kicks", code)
+	}
+	by := audit.By{Dimension: d}
+	if ofRole {
+		id, err := strconv.ParseUint(role, 10, 63)
+		if err != nil {
+			return audit.By{}, problem.Usagef("brake %q: %q is no role id", code, role)
+		}
+		by.Role = snowflake.ID(id)
+	}
+	return by, nil
+}
+
+// Acknowledge releases the first-run lock of the guild on the strength of one run that somebody looked at.
+func (e *Engine) Acknowledge(ctx context.Context, runID int64, by storage.Author) (_ storage.Acknowledgement, err error) {
+	defer wrap.Err(&err, "acknowledge run %d", runID)
+	run, err := e.db.Run(ctx, runID)
+	if errors.Is(err, storage.ErrNotFound) || err == nil && run.Guild != e.cfg.Guild {
+		return storage.Acknowledgement{}, problem.New(problem.Usage, fmt.Sprintf("there is no run %d in this guild", runID), "see `gatecamp audit history`")
+	}
+	if err != nil {
+		return storage.Acknowledgement{}, err
+	}
+	stood, err := e.mayRelease(run, by)
+	if err != nil {
+		return storage.Acknowledgement{}, err
+	}
+	policy, version, err := e.Policy(ctx, run.Order.PolicyVersion)
+	if err != nil {
+		return storage.Acknowledgement{}, err
+	}
+	ack := storage.Acknowledgement{
+		Guild: e.cfg.Guild, Run: run.ID, Digest: run.Digest, PolicyVersion: version, Fingerprint: stood.Auth.Fingerprint,
+		Bot: stood.Roster.Bot, Actor: by.Actor, Reason: by.Reason, At: by.At,
+	}
+	for _, a := range policy.Destructive() {
+		ack.Kinds = append(ack.Kinds, a.String())
+	}
+	return e.db.Acknowledge(ctx, ack, by.Origin)
+}
+
+// AcknowledgeWithin is how old a run may be that releases the lock.
+const AcknowledgeWithin = 24 * 60 * 60 // seconds
+
+// mayRelease says why a run cannot release the lock; it must be complete, live, healthy, not limited and younger than a day.
+func (e *Engine) mayRelease(run storage.Run, by storage.Author) (s sources, err error) {
+	refuse := func(why string) (sources, error) {
+		return s, problem.New(problem.Refused, fmt.Sprintf("run %d cannot release the lock: %s", run.ID, why),
+			"nothing was changed; order a new report with `gatecamp audit run` and acknowledge that")
+	}
+	if s, err = decode[sources](run.Sources); err != nil {
+		return s, err
+	}
+	switch age := by.At.Sub(run.Created); {
+	case run.Order.Kind == KindSnapshot || !s.Roster.Live:
+		return refuse("it looked at a file, not at the guild")
+	case run.State != storage.Succeeded:
+		return refuse("it is " + run.State.String())
+	case !s.Roster.Complete:
+		return refuse("it did not see every member")
+	case run.Order.Limit > 0 || len(run.Order.Members) > 0:
+		return refuse("it was limited to some members")
+	case s.Auth.Health != audit.Healthy.String():
+		return refuse("Auth was " + s.Auth.Health)
+	case age.Seconds() >= AcknowledgeWithin || age < 0:
+		return refuse("it is older than 24 hours")
+	}
+	return s, nil
+}

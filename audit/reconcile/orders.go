@@ -1,0 +1,83 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/disgoorg/snowflake/v2"
+
+	"gatecamp/internal/problem"
+	"gatecamp/internal/wrap"
+	"gatecamp/storage"
+)
+
+// Order stores a run as it is ordered now: with the policy version and the overrides in force, so that whoever takes it up, now or
+// after a crash, does exactly this.
+func (e *Engine) Order(ctx context.Context, o storage.Order) (_ storage.Run, err error) {
+	defer wrap.Err(&err, "order a run")
+	at := e.now()
+	if o.PolicyVersion == 0 {
+		if _, o.PolicyVersion, err = e.Policy(ctx, 0); err != nil {
+			return storage.Run{}, err
+		}
+	}
+	rows, err := e.db.ExceptionsAt(ctx, e.cfg.Guild, at)
+	if err != nil {
+		return storage.Run{}, err
+	}
+	overrides := slices.DeleteFunc(rows, func(x storage.Exception) bool { return x.Table != storage.Overrides })
+	if len(overrides) == 0 {
+		overrides = []storage.Exception{} // none were in force: that, too, is what was ordered
+	}
+	o.Overrides = encode(overrides)
+	return e.db.CreateRun(ctx, e.cfg.Guild, o, at)
+}
+
+// Person is who asks for a change of an operator table.
+type Person struct {
+	Ref     string // "console:root", "discord:ID"
+	Discord []snowflake.ID
+	Users   []int64 // Auth users
+}
+
+// Console reports whether it is somebody at the console: they may do everything, and never count as the second person.
+func (p Person) Console() bool { return strings.HasPrefix(p.Ref, "console:") }
+
+// Except adds a row to an operator table. A row in favour of the person's own account needs another person who approves it.
+func (e *Engine) Except(ctx context.Context, by Person, approver *Person, x storage.Exception, a storage.Author) (_ storage.Exception, err error) {
+	defer wrap.Err(&err, "add to %s", x.Table)
+	if by.favours(x) {
+		switch {
+		case approver == nil:
+			return x, ownAccount(x, "ask somebody else to add it")
+		case approver.Ref == by.Ref || approver.Console() || approver.favours(x):
+			return x, ownAccount(x, fmt.Sprintf("%s cannot be the second person", approver.Ref))
+		}
+		x.Approver = approver.Ref
+	}
+	x.Guild = e.cfg.Guild
+	stored, err := e.db.AddException(ctx, x, a)
+	if errors.Is(err, storage.ErrConflict) {
+		return x, problem.New(problem.Usage, fmt.Sprintf("%d already stands in the table %s", x.Subject, x.Table), "remove that entry first, or leave it").Because(err)
+	}
+	return stored, err
+}
+
+func ownAccount(x storage.Exception, cure string) *problem.Problem {
+	return problem.New(problem.Refused, fmt.Sprintf("an entry in %s in favour of one's own account needs another person; nothing was changed", x.Table), cure)
+}
+
+// favours reports whether a row is about the person's own account.
+func (p Person) favours(x storage.Exception) bool {
+	switch x.Table {
+	case storage.Identities:
+		return slices.Contains(p.Discord, x.Subject) || slices.Contains(p.Users, x.User)
+	case storage.Protections, storage.BotAccounts, storage.Overrides:
+		return slices.Contains(p.Discord, x.Subject)
+	case storage.Exemptions:
+	}
+	return false
+}

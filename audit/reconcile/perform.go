@@ -1,0 +1,328 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"gatecamp/audit"
+	"gatecamp/internal/wrap"
+	"gatecamp/storage"
+	"gatecamp/trail"
+)
+
+// takeUp goes on with a stored plan: what a resumed run had planned, or what a person ordered to be applied. What was planned is
+// the most that can happen; whether it is still right is asked again before each write.
+func (e *Engine) takeUp(ctx context.Context, r *Report) error {
+	digest := r.Run.Order.Plan
+	if digest == "" {
+		digest = r.Run.Digest
+	}
+	stored, err := e.db.Plan(ctx, e.cfg.Guild, digest)
+	if err != nil {
+		return err
+	}
+	decisions, pop := r.Look.Decide(r.Look.Picture.Members)
+	gates, err := e.gates(ctx, r.Look, r.Run.Order.DryRun)
+	if err != nil {
+		return err
+	}
+	if gates.Once, err = e.passed(ctx, digest, r.Run.ID); err != nil {
+		return err
+	}
+	used, err := e.used(ctx, r.Look, false)
+	if err != nil {
+		return err
+	}
+	r.Decisions = wanted(decisions, stored, pop.Roles)
+	r.Plan = audit.MakePlan(e.cfg.Guild, r.Decisions, pop, r.Look.Policy.Limits, used, gates)
+	// The plan is named by the digest that was approved, also where a part of it is no longer right.
+	r.Plan.Digest = digest
+	for i := range r.Plan.Actions {
+		a := &r.Plan.Actions[i]
+		a.Key = a.Action.Key(digest, e.cfg.Guild)
+	}
+	r.count(pop)
+	return e.trip(ctx, r)
+}
+
+// passed reports whether a person let this run's plan through the brakes.
+func (e *Engine) passed(ctx context.Context, digest string, run int64) (bool, error) {
+	pass, err := e.db.OpenPass(ctx, e.cfg.Guild, digest)
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && pass.Run == run, err
+}
+
+// wanted keeps of today's decisions what the stored plan asked for: only what is in the plan *and* still right.
+func wanted(decisions []audit.Decision, plan storage.Plan, roles []audit.Role) []audit.Decision {
+	asked := map[audit.Action]bool{}
+	for _, a := range plan.Actions {
+		if kind, ok := audit.ParseKind(a.Kind); ok {
+			asked[audit.Action{Kind: kind, Member: a.Member, Role: a.Role}] = true
+		}
+	}
+	var both []audit.Decision
+	for _, d := range decisions {
+		for i := range d.Remove.All() {
+			if !asked[audit.Action{Kind: audit.RemoveRole, Member: d.Member, Role: roles[i].ID}] {
+				d.Remove = d.Remove.Minus(audit.RoleSet{}.With(i))
+			}
+		}
+		d.Privileged = d.Privileged.And(d.Remove)
+		d.Kick = d.Kick && asked[audit.Action{Kind: audit.KickMember, Member: d.Member}]
+		d.Ban = d.Ban && asked[audit.Action{Kind: audit.BanMember, Member: d.Member}]
+		if d.Acts() {
+			both = append(both, d)
+		}
+	}
+	return both
+}
+
+// perform does what the plan leaves free, in order, one action at a time. One that fails does not stop the others; a lost lease,
+// an ended context or a database that is gone does.
+func (e *Engine) perform(ctx context.Context, r *Report, guilds Guilds, w Writer) (err error) {
+	defer wrap.Err(&err, "perform plan %.12s", r.Plan.Digest)
+	free := r.Plan.Free()
+	if len(free) == 0 {
+		return nil
+	}
+	if err := e.db.MovePlan(ctx, e.cfg.Guild, r.Plan.Digest, storage.PlanStored, storage.PlanPerforming); err != nil && !errors.Is(err, storage.ErrConflict) {
+		return err
+	}
+	for _, a := range free {
+		o, err := e.act(ctx, r, a, guilds, w)
+		if err != nil {
+			return err
+		}
+		r.Outcomes = append(r.Outcomes, o)
+	}
+	err = e.db.MovePlan(ctx, e.cfg.Guild, r.Plan.Digest, storage.PlanPerforming, storage.PlanPerformed)
+	if errors.Is(err, storage.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// act takes one action through all that stands before it: a place in the line, a fresh look, the recorded intention, the call.
+func (e *Engine) act(ctx context.Context, r *Report, a audit.Planned, guilds Guilds, w Writer) (audit.Outcome, error) {
+	slot, err := w.Reserve(ctx, a.Action, auditReason(r.Run, a))
+	if err != nil {
+		if ctx.Err() != nil {
+			return audit.Outcome{}, context.Cause(ctx)
+		}
+		return audit.Outcome{Action: a.Action, Result: audit.NotTried, Code: "no_slot"}, e.note(ctx, r, a, audit.NotTried, "no_slot")
+	}
+	result, code, decision, err := e.stillRight(ctx, r, a, guilds)
+	if err != nil || result != 0 {
+		slot.Release()
+		if err != nil {
+			return audit.Outcome{}, err
+		}
+		return audit.Outcome{Action: a.Action, Result: result, Code: code}, e.note(ctx, r, a, result, code)
+	}
+	intention, err := e.db.Intend(ctx, e.cfg.Fence, storage.Action{
+		Guild: e.cfg.Guild, Run: r.Run.ID, Plan: r.Plan.Digest, Key: a.Key, Member: a.Member, Kind: a.Kind.String(), Role: a.Role,
+		Budget: storedBudget(a.Budget), Actor: r.Run.Order.Actor, Intended: e.now(),
+	})
+	if err != nil {
+		slot.Release()
+		if errors.Is(err, storage.ErrConflict) {
+			return audit.Outcome{Action: a.Action, Result: audit.NotTried, Code: "in_hand"}, e.note(ctx, r, a, audit.NotTried, "in_hand")
+		}
+		return audit.Outcome{}, err
+	}
+	o := slot.Do(ctx)
+	// The call is made: what came of it is recorded even if the context has ended meanwhile.
+	done := context.WithoutCancel(ctx)
+	if err := e.db.Settle(done, intention.ID, o.Result.String(), o.Code, e.now()); err != nil {
+		return o, err
+	}
+	if err := e.useUp(done, r, decision, o); err != nil {
+		return o, err
+	}
+	return o, e.note(done, r, a, o.Result, o.Code)
+}
+
+// stillRight looks at the member once more, with everything read afresh: result 0 means go on, else it says why not.
+func (e *Engine) stillRight(ctx context.Context, r *Report, a audit.Planned, guilds Guilds) (result audit.Result, code string, d audit.Decision, err error) {
+	guild, member, err := guilds.Member(ctx, a.Member)
+	if errors.Is(err, ErrNoMember) {
+		return audit.Gone, "member_left", d, nil
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return 0, "", d, context.Cause(ctx)
+		}
+		return audit.NotTried, "member_unreadable", d, nil
+	}
+	pic := r.Look.Picture
+	pic.Guild = guild
+	look, err := e.Look(ctx, pic, Wish{Act: r.Look.Scene.Ordered})
+	if err != nil {
+		return 0, "", d, err
+	}
+	f := look.Scene.Facts(member)
+	d = audit.Decide(f, audit.Classify(f), &look.Policy)
+	if why := noLonger(a.Action, &d, look.Scene); why != "" {
+		return audit.NotTried, why, d, nil
+	}
+	held, err := e.heldNow(ctx, r, look, a, d)
+	if err != nil || held == "" {
+		return 0, "", d, err
+	}
+	return audit.NotTried, held, d, nil
+}
+
+// noLonger says why a fresh decision does not ask for the action any more; empty if it does.
+func noLonger(a audit.Action, d *audit.Decision, s *audit.Scene) string {
+	role := slices.IndexFunc(s.Guild.Roles, func(r audit.Role) bool { return r.ID == a.Role })
+	right := false
+	switch a.Kind {
+	case audit.RemoveRole:
+		right = role >= 0 && d.Remove.Has(role)
+		if right && d.Privileged.Has(role) != (a.Budget == audit.PrivilegedBudget) {
+			return "budget_changed"
+		}
+	case audit.KickMember:
+		right = d.Kick
+	case audit.BanMember:
+		right = d.Ban
+	case audit.Contain, audit.GiveRoleBack:
+	}
+	if right && (d.Layer == audit.LayerBlock) == (a.Budget == audit.BlockBudget) {
+		return ""
+	}
+	if a.Kind == audit.RemoveRole && (role < 0 || !d.Held.Has(role)) {
+		return "role_not_held"
+	}
+	return "now_" + d.Category.String()
+}
+
+// heldNow asks gates and brakes again, for this one action; empty if nothing holds it.
+func (e *Engine) heldNow(ctx context.Context, r *Report, look *Look, a audit.Planned, d audit.Decision) (string, error) {
+	gates, err := e.gates(ctx, look, r.Run.Order.DryRun)
+	if err != nil {
+		return "", err
+	}
+	gates.Once = r.Plan.Once
+	used, err := e.used(ctx, look, false)
+	if err != nil {
+		return "", err
+	}
+	pop := r.Population.Under(look.Scene.Guild.Roles)
+	one := audit.MakePlan(e.cfg.Guild, []audit.Decision{only(d, a.Action, pop.Roles)}, pop, look.Policy.Limits, used, gates)
+	for _, p := range one.Actions {
+		if p.Action == a.Action && len(p.Held) == 0 {
+			return "", nil
+		}
+		if p.Action == a.Action {
+			return p.Held[0].String(), nil
+		}
+	}
+	return "now_" + d.Category.String(), nil
+}
+
+// only narrows a decision to one action.
+func only(d audit.Decision, a audit.Action, roles []audit.Role) audit.Decision {
+	for i := range d.Remove.All() {
+		if a.Kind != audit.RemoveRole || roles[i].ID != a.Role {
+			d.Remove = d.Remove.Minus(audit.RoleSet{}.With(i))
+		}
+	}
+	d.Privileged = d.Privileged.And(d.Remove)
+	d.Kick, d.Ban = d.Kick && a.Kind == audit.KickMember, d.Ban && a.Kind == audit.BanMember
+	return d
+}
+
+// useUp marks a single-use override once it has done something.
+func (e *Engine) useUp(ctx context.Context, r *Report, d audit.Decision, o audit.Outcome) error {
+	if !d.SingleUse || o.Result.GivesBack() {
+		return nil
+	}
+	err := e.db.UseOverride(ctx, e.cfg.Guild, r.Look.overrides[d.Member].ID, e.now())
+	if errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrNotFound) {
+		return nil // used up by an earlier action of the same member, or removed meanwhile
+	}
+	return err
+}
+
+// note leaves what became of an action in the trail and on the member's findings.
+func (e *Engine) note(ctx context.Context, r *Report, a audit.Planned, result audit.Result, code string) error {
+	keys, err := e.db.PersonKeys(ctx, e.cfg.Guild, []storage.Person{
+		{Guild: e.cfg.Guild, Ref: memberRef(a.Member), Discord: a.Member}, {Guild: e.cfg.Guild, Ref: r.Run.Order.Actor},
+	})
+	if err != nil {
+		return err
+	}
+	entry := trail.Entry{
+		Guild: e.cfg.Guild, At: e.now(), Kind: trailKind(result), Run: r.Run.ID, Subject: keys[0], Actor: keys[1],
+		What: a.Kind.String(), Code: code, Role: a.Role, Plan: r.Plan.Digest, Action: a.Key,
+	}
+	if entry.Code == "" {
+		entry.Code = result.String()
+	}
+	if err := e.db.AppendTrail(ctx, []storage.TrailRecord{{Entry: entry}}); err != nil {
+		return err
+	}
+	_, err = e.db.NoteAttempt(ctx, e.cfg.Guild, a.Member, a.Kind.String(), result.String(), r.Run.ID, e.now())
+	return err
+}
+
+func trailKind(r audit.Result) trail.Kind {
+	switch r {
+	case audit.Done, audit.Collateral, audit.AlreadySo:
+		return trail.Done
+	case audit.Refused, audit.NotTried, audit.Gone:
+		return trail.Refused
+	case audit.NotApplied, audit.FailedCall:
+	}
+	return trail.Failed
+}
+
+// auditReason is what Discord's audit log shows beside the change: who, why and where to look it up.
+func auditReason(run storage.Run, a audit.Planned) string {
+	return fmt.Sprintf("gatecamp run %d %s by %s", run.ID, a.Key, run.Order.Actor)
+}
+
+// Recover looks at every intention that was left without an outcome by a process that died: nothing is repeated blindly. What is
+// so now is settled as done; what is not is settled as failed, and decided again by the run that is resumed.
+func (e *Engine) Recover(ctx context.Context, guilds Guilds) (settled int, err error) {
+	defer wrap.Err(&err, "recover open actions of guild %d", e.cfg.Guild)
+	open, err := e.db.OpenActions(ctx, e.cfg.Guild)
+	if err != nil {
+		return 0, err
+	}
+	for _, a := range open {
+		guild, member, err := guilds.Member(ctx, a.Member)
+		if err != nil && !errors.Is(err, ErrNoMember) {
+			return settled, err
+		}
+		result, code := audit.FailedCall, "interrupted"
+		if isSo(a, guild, member, errors.Is(err, ErrNoMember)) {
+			result, code = audit.Done, "seen_after_restart"
+		}
+		if err := e.db.Settle(ctx, a.ID, result.String(), code, e.now()); err != nil {
+			return settled, err
+		}
+		kind, _ := audit.ParseKind(a.Kind)
+		r := &Report{Run: storage.Run{ID: a.Run, Order: storage.Order{Actor: a.Actor}}, Plan: audit.Plan{Digest: a.Plan}}
+		planned := audit.Planned{Action: audit.Action{Kind: kind, Member: a.Member, Role: a.Role}, Key: a.Key}
+		if err := e.note(ctx, r, planned, result, code); err != nil {
+			return settled, err
+		}
+		settled++
+	}
+	return settled, nil
+}
+
+// isSo reports whether the member looks as if the action had been done.
+func isSo(a storage.Action, guild audit.Guild, m audit.Member, left bool) bool {
+	if left {
+		return true
+	}
+	i := slices.IndexFunc(guild.Roles, func(r audit.Role) bool { return r.ID == a.Role })
+	return a.Kind == audit.RemoveRole.String() && (i < 0 || !m.Roles.Has(i))
+}

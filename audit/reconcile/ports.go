@@ -1,0 +1,73 @@
+// Package reconcile runs the audit line: it gathers facts, lets package audit decide, and performs and records what may be done.
+//
+// What must stay true: the sweep, the live event and the resumed run are one code path; a write happens only after its intention
+// is recorded under a lease that is still ours, and only if a fresh look agrees with the plan.
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/disgoorg/snowflake/v2"
+
+	"gatecamp/audit"
+	"gatecamp/storage"
+)
+
+// ErrNoMember means that the person is not in the guild.
+var ErrNoMember = errors.New("not a member of the guild")
+
+// Picture is a guild at one moment.
+type Picture struct {
+	Guild    audit.Guild
+	Members  []audit.Member
+	Complete bool      // proven to be every member
+	At       time.Time // when it was taken; zero: unknown
+	Live     bool      // the guild itself, not a file
+}
+
+// Guilds shows a guild as it is now.
+type Guilds interface {
+	// Picture reads the guild with all its members.
+	Picture(ctx context.Context) (Picture, error)
+	// Member reads one member afresh, with the guild's roles as they are now; ErrNoMember if they are not there.
+	Member(ctx context.Context, id snowflake.ID) (audit.Guild, audit.Member, error)
+}
+
+// Auth says who everyone is.
+type Auth interface {
+	// Read reads all of Auth in one consistent snapshot. An error means that Auth is blind.
+	Read(ctx context.Context) (*audit.Directory, error)
+}
+
+// Writer is the only way to change a guild, in two steps, so that no wait lies between the recorded intention and the call.
+type Writer interface {
+	// Reserve waits until the action may be sent at once.
+	Reserve(ctx context.Context, a audit.Action, reason string) (Slot, error)
+}
+
+// Slot is a place in the line of requests.
+type Slot interface {
+	// Do sends at once and says what became of it. It refuses the owner, the bot itself and roles that Discord manages.
+	Do(ctx context.Context) audit.Outcome
+	// Release gives the place back unused.
+	Release()
+}
+
+// Records are the parts of storage that the line needs.
+type Records interface {
+	storage.Runs
+	storage.Findings
+	storage.Plans
+	storage.Actions
+	storage.Brakes
+	storage.Gates
+	storage.Exceptions
+	storage.Policies
+	storage.Bindings
+	storage.Sources
+	storage.Settings
+	storage.Trail
+	storage.People
+}

@@ -1,0 +1,153 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/disgoorg/snowflake/v2"
+
+	"gatecamp/audit"
+	"gatecamp/internal/problem"
+	"gatecamp/internal/wrap"
+	"gatecamp/storage"
+)
+
+// Explanation is one member's verdict with everything that led to it.
+type Explanation struct {
+	Member   audit.Member
+	Decision audit.Decision
+	Steps    []audit.Step
+	Look     *Look
+	Gates    audit.Gates
+	Plan     audit.Plan // what would be asked of Discord for this member now, and what would hold it
+}
+
+// Explain answers for one member with the engine that acts; it writes nothing but what it read of Auth.
+func (e *Engine) Explain(ctx context.Context, pic Picture, id snowflake.ID) (_ *Explanation, err error) {
+	defer wrap.Err(&err, "explain member %d", id)
+	i := slices.IndexFunc(pic.Members, func(m audit.Member) bool { return m.ID == id })
+	if i < 0 {
+		return nil, problem.New(problem.Usage, fmt.Sprintf("%d is not a member of guild %d", id, e.cfg.Guild), "check the id; people who left cannot be explained").Because(ErrNoMember)
+	}
+	look, err := e.Look(ctx, pic, Wish{})
+	if err != nil {
+		return nil, err
+	}
+	x := &Explanation{Member: pic.Members[i], Look: look}
+	x.Decision, x.Steps = audit.Explain(look.Scene.Facts(x.Member), &look.Policy)
+	if x.Gates, err = e.gates(ctx, look, false); err != nil {
+		return nil, err
+	}
+	used, err := e.used(ctx, look, false)
+	if err != nil {
+		return nil, err
+	}
+	_, pop := look.Decide(pic.Members)
+	x.Plan = audit.MakePlan(e.cfg.Guild, []audit.Decision{x.Decision}, pop, look.Policy.Limits, used, x.Gates)
+	return x, nil
+}
+
+// Preview is what a run would do now, under another policy if one is given. It is a dry run: nothing of it is stored.
+func (e *Engine) Preview(ctx context.Context, pic Picture, p *audit.Policy) (_ *Report, err error) {
+	defer wrap.Err(&err, "preview")
+	look, err := e.Look(ctx, pic, Wish{Policy: p})
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Look: look}
+	var pop audit.Population
+	r.Decisions, pop = look.Decide(pic.Members)
+	gates, err := e.gates(ctx, look, true)
+	if err != nil {
+		return nil, err
+	}
+	used, err := e.used(ctx, look, false)
+	if err != nil {
+		return nil, err
+	}
+	r.Plan = audit.MakePlan(e.cfg.Guild, r.Decisions, pop, look.Policy.Limits, used, gates)
+	r.count(pop)
+	return r, nil
+}
+
+// Difference is one subject whose finding is not the same on both sides.
+type Difference struct {
+	Subject       snowflake.ID
+	SubjectKind   string
+	Before, After string // category and action, "unknown_guest strip"; empty: no finding
+	What          string // "added", "removed", "category_changed", "action_changed"
+}
+
+// Diff compares the findings as two runs left them; without a second run, with how they stand now.
+func (e *Engine) Diff(ctx context.Context, from, to int64) (_ []Difference, err error) {
+	defer wrap.Err(&err, "difference of runs %d and %d", from, to)
+	before, err := e.standing(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	after, err := e.standing(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	var list []Difference
+	for key, b := range before {
+		a, still := after[key]
+		switch {
+		case !still:
+			list = append(list, Difference{Subject: key.id, SubjectKind: key.kind, Before: b.text(), What: "removed"})
+		case a.Category != b.Category:
+			list = append(list, Difference{Subject: key.id, SubjectKind: key.kind, Before: b.text(), After: a.text(), What: "category_changed"})
+		case a.Wanted != b.Wanted:
+			list = append(list, Difference{Subject: key.id, SubjectKind: key.kind, Before: b.text(), After: a.text(), What: "action_changed"})
+		}
+	}
+	for key, a := range after {
+		if _, was := before[key]; !was {
+			list = append(list, Difference{Subject: key.id, SubjectKind: key.kind, After: a.text(), What: "added"})
+		}
+	}
+	slices.SortFunc(list, func(a, b Difference) int {
+		return cmp.Or(cmp.Compare(a.SubjectKind, b.SubjectKind), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.What, b.What))
+	})
+	return list, nil
+}
+
+type subject struct {
+	kind string
+	id   snowflake.ID
+	slot string // of roles, which may have several troubles
+}
+
+type stand struct{ Category, Wanted string }
+
+func (s stand) text() string { return s.Category + " " + s.Wanted }
+
+// standing is what was found at the end of a run; 0 asks for now.
+func (e *Engine) standing(ctx context.Context, run int64) (map[subject]stand, error) {
+	filter := storage.FindingFilter{}
+	if run != 0 {
+		r, err := e.db.Run(ctx, run)
+		if errors.Is(err, storage.ErrNotFound) || err == nil && r.Guild != e.cfg.Guild {
+			return nil, problem.New(problem.Usage, fmt.Sprintf("there is no run %d in this guild", run), "see `gatecamp audit history`")
+		}
+		if err != nil {
+			return nil, err
+		}
+		if r.Started.IsZero() || r.Ended.IsZero() {
+			return nil, problem.New(problem.Usage, fmt.Sprintf("run %d is %s and has nothing to compare yet", run, r.State), "compare runs that have ended")
+		}
+		filter.At = r.Ended
+	}
+	found := map[subject]stand{}
+	err := eachFinding(ctx, e.db, e.cfg.Guild, filter, func(f storage.Finding) {
+		key := subject{kind: f.SubjectKind, id: f.Subject}
+		if f.SubjectKind == storage.SubjectRole {
+			key.slot = f.Category + f.Slot
+		}
+		found[key] = stand{f.Category, f.Wanted}
+	})
+	return found, err
+}

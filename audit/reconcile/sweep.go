@@ -1,0 +1,331 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/disgoorg/snowflake/v2"
+	"golang.org/x/sync/errgroup"
+
+	"gatecamp/audit"
+	"gatecamp/internal/wrap"
+	"gatecamp/storage"
+	"gatecamp/trail"
+)
+
+// The kinds of run.
+const (
+	KindLive     = "live"     // the guild itself
+	KindSnapshot = "snapshot" // a file: never acts, never releases the lock
+	KindApply    = "apply"    // performs one stored plan
+)
+
+var (
+	errStopped  = errors.New("the run was stopped by a person")
+	errDeadline = errors.New("the run's time was over")
+)
+
+// Report is what a run came to.
+type Report struct {
+	Run        storage.Run
+	Look       *Look
+	Plan       audit.Plan
+	Decisions  []audit.Decision // the stored ones
+	Population audit.Population
+	Counts     Counts
+	Outcomes   []audit.Outcome
+}
+
+// Sweep works on a run that was ordered: it gathers, decides, plans and stores, and performs what the order and every gate and brake
+// let through. The writer may be nil: then nothing is performed. It ends with the run in a state that says how far it came; an
+// ended context leaves it interrupted, to be resumed.
+func (e *Engine) Sweep(ctx context.Context, run storage.Run, guilds Guilds, w Writer) (_ *Report, err error) {
+	defer wrap.Err(&err, "run %d", run.ID)
+	run, err = e.db.MoveRun(ctx, storage.Move{Run: run.ID, From: run.State, To: storage.Running, At: e.now(), Owner: e.cfg.Owner})
+	if err != nil {
+		return nil, err
+	}
+	work, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	if !run.Order.Deadline.IsZero() {
+		var end context.CancelFunc
+		work, end = context.WithDeadlineCause(work, run.Order.Deadline, errDeadline)
+		defer end()
+	}
+	r := &Report{Run: run}
+	var beats errgroup.Group
+	beats.Go(func() error { e.beat(work, run.ID, stop); return nil })
+	failed := e.work(work, r, guilds, w)
+	cause := context.Cause(work)
+	stop(nil)
+	_ = beats.Wait()
+	return r, e.end(context.WithoutCancel(ctx), r, failed, cause)
+}
+
+// beat gives signs of life; it stops the work as soon as the run is no longer ours to work on.
+func (e *Engine) beat(ctx context.Context, run int64, stop context.CancelCauseFunc) {
+	tick := time.NewTicker(e.cfg.Beat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := e.db.BeatRun(ctx, run, e.cfg.Owner, e.now(), nil)
+		if errors.Is(err, storage.ErrConflict) {
+			stop(errStopped)
+			return
+		}
+		if err != nil && ctx.Err() == nil {
+			e.cfg.Log.WarnContext(ctx, "sign of life not stored", "run", run, "error", err)
+		}
+	}
+}
+
+// work is the line from the picture to the outcomes.
+func (e *Engine) work(ctx context.Context, r *Report, guilds Guilds, w Writer) error {
+	pic, err := guilds.Picture(ctx)
+	if err != nil {
+		return err
+	}
+	if r.Look, err = e.lookFor(ctx, r.Run, pic); err != nil {
+		return err
+	}
+	if r.Run.Order.Kind == KindApply || r.Run.Digest != "" {
+		err = e.takeUp(ctx, r)
+	} else {
+		err = e.plan(ctx, r)
+	}
+	if err != nil {
+		return err
+	}
+	if w == nil || r.Run.Order.DryRun {
+		return nil
+	}
+	return e.perform(ctx, r, guilds, w)
+}
+
+// lookFor gathers under exactly what was ordered.
+func (e *Engine) lookFor(ctx context.Context, run storage.Run, pic Picture) (*Look, error) {
+	wish := Wish{PolicyVersion: run.Order.PolicyVersion}
+	if run.Order.Mode != "" {
+		act, ok := audit.ParseAct(run.Order.Mode)
+		if !ok {
+			return nil, fmt.Errorf("stored mode %q is none", run.Order.Mode)
+		}
+		wish.Act = act
+	}
+	overrides, err := decode[[]storage.Exception](run.Order.Overrides)
+	if err != nil {
+		return nil, err
+	}
+	wish.Overrides = overrides
+	return e.Look(ctx, pic, wish)
+}
+
+// Decide looks at the members of the picture and returns what is worth keeping, and the population.
+func (l *Look) Decide(members []audit.Member) ([]audit.Decision, audit.Population) {
+	decisions, pop := audit.Survey(l.Scene, members, &l.Policy, l.Scene.Noteworthy)
+	pop.Complete = l.Picture.Complete && len(members) == len(l.Picture.Members)
+	return decisions, pop
+}
+
+// plan decides about everybody whom the order names, makes the plan and stores both.
+func (e *Engine) plan(ctx context.Context, r *Report) error {
+	order := r.Run.Order
+	members, extent := scope(order, r.Look)
+	decisions, pop := r.Look.Decide(r.Look.Picture.Members)
+	if order.Limit > 0 {
+		decisions, pop = r.Look.Decide(members)
+	}
+	if len(order.Members) > 0 {
+		decisions = slices.DeleteFunc(decisions, func(d audit.Decision) bool { return !slices.Contains(order.Members, d.Member) })
+	}
+	gates, err := e.gates(ctx, r.Look, order.DryRun)
+	if err != nil {
+		return err
+	}
+	used, err := e.used(ctx, r.Look, false)
+	if err != nil {
+		return err
+	}
+	r.Decisions = decisions
+	r.Plan = audit.MakePlan(e.cfg.Guild, decisions, pop, r.Look.Policy.Limits, used, gates)
+	r.count(pop)
+	return e.store(ctx, r, extent)
+}
+
+// scope is whom an order looks at, and what may be concluded from what is not found.
+func scope(order storage.Order, l *Look) ([]audit.Member, storage.Extent) {
+	members := l.Picture.Members
+	switch {
+	case l.Verdict.Health == audit.Blind:
+		return members, storage.Blind
+	case order.Limit > 0:
+		members = slices.SortedFunc(slices.Values(members), func(a, b audit.Member) int {
+			if a.ID < b.ID {
+				return -1
+			}
+			return 1
+		})
+		return members[:min(order.Limit, len(members))], storage.Partial
+	case len(order.Members) > 0:
+		return members, storage.Named
+	case !l.Picture.Complete:
+		return members, storage.Partial
+	}
+	return members, storage.Complete
+}
+
+// store writes down findings, plan and trips before anything is done.
+func (e *Engine) store(ctx context.Context, r *Report, extent storage.Extent) error {
+	order := r.Run.Order
+	look := storage.Look{Guild: e.cfg.Guild, Run: r.Run.ID, At: r.Look.At, Extent: extent, Seen: order.Members}
+	look.Found = foundMembers(r.Look.Scene, r.Decisions, &r.Plan)
+	if len(order.Members) == 0 {
+		look.Found = append(look.Found, foundRoles(r.Look.Scene)...)
+	}
+	applied, err := e.db.ApplyLook(ctx, look)
+	if err != nil {
+		return err
+	}
+	r.Counts.Findings.Opened, r.Counts.Findings.Changed = applied.Opened, applied.Changed
+	r.Counts.Findings.Closed, r.Counts.Findings.Unchanged = applied.Closed, applied.Unchanged
+	if err := e.db.StorePlan(ctx, storedPlan(&r.Plan, r.Run, r.Look)); err != nil {
+		return err
+	}
+	if err := e.trip(ctx, r); err != nil {
+		return err
+	}
+	return e.tell(ctx, r, applied)
+}
+
+// trip stores each brake that the plan broke though every gate stood open.
+func (e *Engine) trip(ctx context.Context, r *Report) error {
+	for _, h := range r.Plan.Trips() {
+		_, err := e.db.Trip(ctx, storage.Trip{
+			Guild: e.cfg.Guild, Dimension: h.By.String(), Plan: r.Plan.Digest, Run: r.Run.ID, At: r.Look.At,
+			Cause: encode(map[string]any{"window": h.Window.String(), "asked": h.Asked, "allowed": h.Allowed}),
+		})
+		if err != nil && !errors.Is(err, storage.ErrConflict) {
+			return err
+		}
+	}
+	return nil
+}
+
+// tell leaves what changed in the trail: one entry for the findings, one for the plan; nothing where nothing changed.
+func (e *Engine) tell(ctx context.Context, r *Report, applied storage.Applied) error {
+	var entries []trail.Entry
+	if applied.Opened+applied.Changed+applied.Closed > 0 {
+		entries = append(entries, trail.Entry{Kind: trail.Seen, What: "findings", Numbers: map[string]int64{
+			"opened": int64(applied.Opened), "changed": int64(applied.Changed), "closed": int64(applied.Closed),
+		}})
+	}
+	if len(r.Plan.Actions) > 0 {
+		numbers := map[string]int64{"actions": int64(len(r.Plan.Actions)), "free": int64(len(r.Plan.Free()))}
+		for code, n := range r.Plan.HeldCounts() {
+			numbers["held_"+code] = int64(n)
+		}
+		entries = append(entries, trail.Entry{Kind: trail.Planned, What: "plan", Plan: r.Plan.Digest, Numbers: numbers})
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	keys, err := e.db.PersonKeys(ctx, e.cfg.Guild, []storage.Person{{Guild: e.cfg.Guild, Ref: r.Run.Order.Actor}})
+	if err != nil {
+		return err
+	}
+	records := make([]storage.TrailRecord, len(entries))
+	for i, t := range entries {
+		t.Guild, t.At, t.Run, t.Actor = e.cfg.Guild, r.Look.At, r.Run.ID, keys[0]
+		records[i].Entry = t
+	}
+	return e.db.AppendTrail(ctx, records)
+}
+
+func (r *Report) count(pop audit.Population) {
+	r.Population = pop
+	r.Counts.Members, r.Counts.Categories = pop.Members, pop.CountsByCategory()
+	r.Counts.Uncounted = len(r.Look.Picture.Members) - pop.Members
+	r.Counts.Unbound = r.Look.Scene.Proposed().Len()
+	r.Counts.Actions = map[string]int{}
+	for i := range r.Decisions {
+		r.Counts.Actions[r.Decisions[i].Act.String()]++
+		r.Counts.Alerts += len(r.Decisions[i].Alerts())
+	}
+	r.Counts.Summary = audit.Summarize(r.Plan, nil)
+}
+
+// end moves the run to the state that says how far it came, and keeps what failed.
+func (e *Engine) end(ctx context.Context, r *Report, failed, cause error) error {
+	move := storage.Move{Run: r.Run.ID, From: storage.Running, At: e.now(), Digest: r.Plan.Digest}
+	if r.Look != nil {
+		r.Counts.Summary = audit.Summarize(r.Plan, r.Outcomes)
+		move.Counts, move.Sources = encode(r.Counts), r.Look.sources()
+	}
+	switch {
+	case errors.Is(cause, errStopped):
+		return errors.Join(errStopped, e.reload(ctx, r))
+	case errors.Is(cause, errDeadline):
+		move.To, move.Error = storage.DeadlineExceeded, "deadline"
+		failed = errDeadline
+	case failed != nil && cause != nil:
+		move.To, move.Error = storage.Interrupted, "stopped"
+	case errors.Is(failed, storage.ErrFenced):
+		move.To, move.Error = storage.Interrupted, "lease_lost"
+	case failed != nil:
+		move.To, move.Error = storage.Failed, errorCode(failed)
+	case r.Look.Verdict.Health == audit.Blind:
+		move.To, move.Error = storage.CompletedWithErrors, "auth_blind"
+	case slices.ContainsFunc(r.Outcomes, wentWrong):
+		move.To, move.Error = storage.CompletedWithErrors, "actions_failed"
+	default:
+		move.To = storage.Succeeded
+	}
+	ended, err := e.db.MoveRun(ctx, move)
+	if err == nil {
+		r.Run = ended
+	}
+	return errors.Join(failed, err)
+}
+
+func (e *Engine) reload(ctx context.Context, r *Report) error {
+	run, err := e.db.Run(ctx, r.Run.ID)
+	if err == nil {
+		r.Run = run
+	}
+	return err
+}
+
+func wentWrong(o audit.Outcome) bool {
+	switch o.Result {
+	case audit.Refused, audit.NotApplied, audit.Collateral, audit.FailedCall:
+		return true
+	case audit.Done, audit.AlreadySo, audit.Gone, audit.NotTried:
+	}
+	return false
+}
+
+// errorCode is the short word under which a run remembers why it failed; the text goes to the log and the console.
+func errorCode(err error) string {
+	for _, c := range []struct {
+		is   error
+		code string
+	}{
+		{storage.ErrFull, "database_full"}, {storage.ErrReadOnly, "database_read_only"}, {storage.ErrGone, "database_gone"},
+		{storage.ErrLocked, "database_locked"}, {storage.ErrConflict, "conflict"},
+	} {
+		if errors.Is(err, c.is) {
+			return c.code
+		}
+	}
+	return "failed"
+}
+
+// memberRef names a member to the trail.
+func memberRef(id snowflake.ID) string { return "discord:" + id.String() }
