@@ -4,26 +4,47 @@
 package secret
 
 import (
+	"crypto/subtle"
 	"fmt"
 	"log/slog"
 )
 
 const redacted = "[REDACTED]"
 
-// String is a secret. Its zero value is an unset secret.
-type String struct{ value string }
+// String is a secret. Its zero value is an unset secret. It cannot be compared with == or reflect.DeepEqual, see Equal.
+type String struct {
+	// A function, because fmt calls no method on unexported fields, and a comparison that differs prints whatever it can
+	// reach: a string would be shown by both, even behind a pointer.
+	reveal func() string
+}
 
-// New wraps a secret.
-func New(value string) String { return String{value: value} }
+// New wraps a secret; the empty string is an unset one.
+func New(value string) String {
+	if value == "" {
+		return String{}
+	}
+	return String{reveal: func() string { return value }}
+}
 
 // Reveal returns the secret itself: for the one call that needs it.
-func (s String) Reveal() string { return s.value }
+func (s String) Reveal() string {
+	if s.reveal == nil {
+		return ""
+	}
+	return s.reveal()
+}
 
 // IsSet reports whether there is anything inside.
-func (s String) IsSet() bool { return s.value != "" }
+func (s String) IsSet() bool { return s.reveal != nil }
 
+// Equal reports whether both hold the same text, in a time that says nothing about where they differ.
+func (s String) Equal(t String) bool {
+	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(t.Reveal())) == 1
+}
+
+// String says that there is a secret, never which; an unset one is the empty string.
 func (s String) String() string {
-	if s.value == "" {
+	if !s.IsSet() {
 		return ""
 	}
 	return redacted
@@ -40,7 +61,7 @@ func (s String) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalText takes a secret from text, so that configuration decoders can fill it.
 func (s *String) UnmarshalText(text []byte) error {
-	s.value = string(text)
+	*s = New(string(text))
 	return nil
 }
 

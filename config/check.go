@@ -1,0 +1,127 @@
+package config
+
+import (
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// What the addresses must look like. No check says more than yes or no: url.Parse's errors hold the address with its password.
+const (
+	authForm = "mysql://USER:PASSWORD@HOST:PORT/NAME, postgres://USER:PASSWORD@HOST:PORT/NAME, sqlite:FILE or snapshot:FILE " +
+		"(special characters of a password are written percent-encoded: # is %23, @ is %40, / is %2F)"
+	databaseForm = "postgres://USER:PASSWORD@HOST:PORT/NAME, or unset for SQLite " +
+		"(special characters of a password are written percent-encoded: # is %23, @ is %40, / is %2F)"
+	redisForm   = "redis://HOST:PORT/0, rediss://HOST:PORT/0 (with TLS) or unix:///PATH"
+	webhookForm = "https://discord.com/api/webhooks/ID/TOKEN, as Discord's channel settings show it"
+)
+
+func isToken(v string) bool {
+	return !strings.ContainsFunc(v, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
+}
+
+func isBool(v string) bool { return v == "true" || v == "false" }
+
+func isOneOf(allowed ...string) func(string) bool {
+	return func(v string) bool { return slices.Contains(allowed, v) }
+}
+
+func isWithin(low, high int) func(string) bool {
+	return func(v string) bool {
+		n, err := strconv.Atoi(v)
+		return err == nil && low <= n && n <= high
+	}
+}
+
+func isDuration(v string) bool {
+	d, err := time.ParseDuration(v)
+	return err == nil && time.Second <= d && d <= 24*time.Hour
+}
+
+func isListen(v string) bool {
+	at := strings.LastIndexByte(v, ':')
+	if at < 0 || !isWithin(0, 65535)(v[at+1:]) {
+		return false
+	}
+	host := v[:at]
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		host, ok = strings.CutSuffix(inner, "]")
+		return ok && strings.Contains(host, ":")
+	}
+	return !strings.ContainsAny(host, ":/@ ")
+}
+
+func isAuth(v string) bool {
+	if file, ok := strings.CutPrefix(v, "sqlite:"); ok {
+		return file != "" && !strings.HasPrefix(file, "//")
+	}
+	if file, ok := strings.CutPrefix(v, "snapshot:"); ok {
+		return file != "" && !strings.HasPrefix(file, "//")
+	}
+	return isServer(v, "mysql", "postgres", "postgresql")
+}
+
+func isDatabase(v string) bool { return isServer(v, "postgres", "postgresql") }
+
+func isRedis(v string) bool {
+	u, err := url.Parse(v)
+	if err == nil && u.Scheme == "unix" {
+		return u.Path != ""
+	}
+	return err == nil && (u.Scheme == "redis" || u.Scheme == "rediss") && u.Hostname() != ""
+}
+
+// isServer accepts the address of a database on a server: a known scheme, a database's name, and a host, or a socket's
+// path in the query as Postgres takes it.
+func isServer(v string, schemes ...string) bool {
+	u, err := url.Parse(v)
+	if err != nil || !slices.Contains(schemes, u.Scheme) || u.Fragment != "" || strings.Trim(u.Path, "/") == "" {
+		return false
+	}
+	return u.Host != "" || u.Query().Get("host") != ""
+}
+
+var webhookPath = regexp.MustCompile(`^/api(/v\d+)?/webhooks/\d+/[A-Za-z0-9_-]+$`)
+
+// isWebhook looks at the form alone; whether the host may be trusted depends on another setting (see mayPost).
+func isWebhook(v string) bool {
+	u, err := url.Parse(v)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.User == nil && u.RawQuery == "" && !u.ForceQuery && u.Fragment == "" &&
+		!strings.Contains(v, "#") && webhookPath.MatchString(u.EscapedPath())
+}
+
+// mayPost reports whether a webhook of good form aims at Discord, or at the server that stands in its place.
+func mayPost(webhook, api string) bool {
+	u, err := url.Parse(webhook)
+	if err != nil {
+		return false
+	}
+	if api != "" {
+		a, err := url.Parse(api)
+		return err == nil && strings.EqualFold(u.Host, a.Host) && u.Scheme == a.Scheme
+	}
+	return u.Scheme == "https" && slices.Contains([]string{"discord.com", "discordapp.com", "ptb.discord.com", "canary.discord.com"}, strings.ToLower(u.Host))
+}
+
+func isAPI(v string) bool {
+	u, err := url.Parse(v)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
+}
+
+// isLoopback reports whether the address leads to this machine, judged without asking a name server.
+func isLoopback(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	if strings.EqualFold(u.Hostname(), "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err == nil && ip.Unmap().IsLoopback()
+}
