@@ -1,0 +1,16 @@
+CREATE USER 'gatecamp_ro'@'%' IDENTIFIED BY 'choose-a-password';
+GRANT SELECT (id, username, is_active, is_superuser) ON aa.auth_user TO 'gatecamp_ro'@'%';
+GRANT SELECT (user_id, state_id, main_character_id) ON aa.authentication_userprofile TO 'gatecamp_ro'@'%';
+GRANT SELECT (id, name, priority) ON aa.authentication_state TO 'gatecamp_ro'@'%';
+GRANT SELECT (id, name) ON aa.auth_group TO 'gatecamp_ro'@'%';
+GRANT SELECT (user_id, group_id) ON aa.auth_user_groups TO 'gatecamp_ro'@'%';
+GRANT SELECT (id, content_type_id, codename) ON aa.auth_permission TO 'gatecamp_ro'@'%';
+GRANT SELECT (id, app_label) ON aa.django_content_type TO 'gatecamp_ro'@'%';
+GRANT SELECT (group_id, permission_id) ON aa.auth_group_permissions TO 'gatecamp_ro'@'%';
+GRANT SELECT (user_id, permission_id) ON aa.auth_user_user_permissions TO 'gatecamp_ro'@'%';
+GRANT SELECT (state_id, permission_id) ON aa.authentication_state_permissions TO 'gatecamp_ro'@'%';
+GRANT SELECT (user_id, uid) ON aa.discord_discorduser TO 'gatecamp_ro'@'%';
+GRANT SELECT ON aa.eveonline_evecharacter TO 'gatecamp_ro'@'%';
+GRANT SELECT (name) ON aa.groupmanagement_reservedgroupname TO 'gatecamp_ro'@'%';
+GRANT SELECT (id, app, name, applied) ON aa.django_migrations TO 'gatecamp_ro'@'%';
+GRANT SELECT (enabled, last_run_at) ON aa.django_celery_beat_periodictask TO 'gatecamp_ro'@'%';
