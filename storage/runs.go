@@ -131,6 +131,8 @@ type Runs interface {
 	BeatRun(ctx context.Context, run int64, owner string, at time.Time, counts json.RawMessage) error
 	// Run reads one; ErrNotFound if there is none.
 	Run(ctx context.Context, run int64) (Run, error)
+	// Guilds lists every guild that has a run, a policy, a binding, an acknowledgement or a setting, ascending.
+	Guilds(ctx context.Context) ([]snowflake.ID, error)
 	// Runs lists a guild's runs, newest first.
 	Runs(ctx context.Context, guild snowflake.ID, filter RunFilter) ([]Run, error)
 }
