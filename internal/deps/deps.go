@@ -1,6 +1,9 @@
 package deps
 
 import (
+	_ "github.com/coder/websocket"
+	_ "github.com/disgoorg/disgo"
+	_ "github.com/klauspost/compress/zstd"
 	_ "github.com/disgoorg/snowflake/v2"
 	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/goccy/go-yaml"
