@@ -70,8 +70,8 @@ func TestNoMarshallerShowsTheSecret(t *testing.T) {
 	h := newHolder()
 	marshallers := map[string]func(any) ([]byte, error){
 		"json": json.Marshal,
-		"yaml": func(v any) ([]byte, error) { return yaml.Marshal(v) },
-		"xml":  func(v any) ([]byte, error) { return xml.Marshal(v) },
+		"yaml": yaml.Marshal,
+		"xml":  xml.Marshal,
 		"gob": func(v any) ([]byte, error) {
 			var b bytes.Buffer
 			err := gob.NewEncoder(&b).Encode(v)
