@@ -131,7 +131,7 @@ func (e *Engine) standing(ctx context.Context, run int64) (map[subject]stand, er
 	if run != 0 {
 		r, err := e.db.Run(ctx, run)
 		if errors.Is(err, storage.ErrNotFound) || err == nil && r.Guild != e.cfg.Guild {
-			return nil, problem.New(problem.Usage, fmt.Sprintf("there is no run %d in this guild", run), "see `gatecamp audit history`")
+			return nil, noRun(run)
 		}
 		if err != nil {
 			return nil, err
