@@ -31,7 +31,7 @@ type Look struct {
 
 // Wish narrows what a look goes by; the zero value is the present policy and the overrides in force.
 type Wish struct {
-	Act           audit.Act // the run's own action; None: the policy decides
+	Act           audit.Act           // the run's own action; None: the policy decides
 	Policy        *audit.Policy       // instead of the newest stored one
 	PolicyVersion int64               // of Policy; 0: not a stored one
 	Overrides     []storage.Exception // instead of those in force; nil: those in force
