@@ -35,8 +35,8 @@ func ParseGranteeKind(word string) (GranteeKind, bool) {
 	return GranteeKind(max(i, 0)), i > 0
 }
 
-// RightGrant gives one right to someone.
-type RightGrant struct {
+// GrantedRight gives one right to someone.
+type GrantedRight struct {
 	ID    int64
 	Right Right
 	Kind  GranteeKind
@@ -49,7 +49,7 @@ type RightGrant struct {
 type Keys struct {
 	At              time.Time  // zero: unknown, then a grant that ends does not count
 	Auth            *Directory // nil: Auth cannot be read, so nothing follows from it
-	Grants          []RightGrant
+	Grants          []GrantedRight
 	Operators       []snowflake.ID
 	TrustSuperusers bool // Auth's superusers hold the rights that are ours
 }
@@ -147,7 +147,7 @@ func (k *Keys) user(id snowflake.ID) (found *Account, trouble Ground) {
 }
 
 // names reports whether the grant is for the caller. A role gives reading rights alone, whatever is stored.
-func (k *Keys) names(g RightGrant, c Caller, user *Account) bool {
+func (k *Keys) names(g GrantedRight, c Caller, user *Account) bool {
 	switch g.Kind {
 	case ToDiscord:
 		return g.To == c.Discord

@@ -35,7 +35,7 @@ func TestWhoHoldsARightAndWhy(t *testing.T) {
 	now := time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)
 	keys := audit.Keys{
 		At: now, Auth: rightsDirectory(), Operators: []snowflake.ID{50, 999}, TrustSuperusers: true,
-		Grants: []audit.RightGrant{
+		Grants: []audit.GrantedRight{
 			{ID: 1, Right: audit.RightApply, Kind: audit.ToDiscord, To: 60},
 			{ID: 2, Right: audit.RightApply, Kind: audit.ToUser, Name: "director"},
 			{ID: 3, Right: audit.RightPolicy, Kind: audit.ToAuthGroup, Name: "Recruiters"},
@@ -98,7 +98,7 @@ func TestWhoHoldsARightAndWhy(t *testing.T) {
 }
 
 func TestSeveralUsersOnOneAccountKeepWhatDoesNotComeFromAuth(t *testing.T) {
-	keys := audit.Keys{Auth: rightsDirectory(), Grants: []audit.RightGrant{{ID: 4, Right: audit.RightPolicy, Kind: audit.ToDiscord, To: 999}}}
+	keys := audit.Keys{Auth: rightsDirectory(), Grants: []audit.GrantedRight{{ID: 4, Right: audit.RightPolicy, Kind: audit.ToDiscord, To: 999}}}
 	if got := keys.Ask(audit.Caller{Discord: 999}, audit.RightPolicy); got.String() != "grant:4" {
 		t.Errorf("a grant to the account itself: %s", got)
 	}
@@ -117,7 +117,7 @@ func TestUntrustedSuperusersKeepWhatAuthItselfGives(t *testing.T) {
 func TestWithoutAuthOnlyWhatDoesNotComeFromItIsLeft(t *testing.T) {
 	keys := audit.Keys{
 		Operators: []snowflake.ID{50}, TrustSuperusers: true,
-		Grants: []audit.RightGrant{
+		Grants: []audit.GrantedRight{
 			{ID: 1, Right: audit.RightApply, Kind: audit.ToDiscord, To: 60},
 			{ID: 2, Right: audit.RightPolicy, Kind: audit.ToUser, Name: "root"},
 			{ID: 3, Right: audit.RightOnce, Kind: audit.ToDiscord, To: 60, Until: time.Unix(1, 0)},
