@@ -260,8 +260,8 @@ func missing(f Facts) (lacking RoleSet, absent []string) {
 		e := &f.Scene.accounts[i]
 		lacking = lacking.Or(e.one.Minus(f.Member.Roles))
 		for _, t := range e.twins {
-			if twins := f.Scene.twins[t]; f.Member.Roles.And(twins).Empty() {
-				lacking = lacking.With(first(twins))
+			if twins := &f.Scene.twins[t]; f.Member.Roles.And(twins.roles).Empty() {
+				lacking = lacking.With(twins.lowest)
 			}
 		}
 		switch {
@@ -272,11 +272,4 @@ func missing(f Facts) (lacking RoleSet, absent []string) {
 		}
 	}
 	return lacking, absent
-}
-
-func first(s RoleSet) int {
-	for i := range s.All() {
-		return i
-	}
-	return 0
 }

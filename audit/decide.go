@@ -140,10 +140,7 @@ func (d *Decision) policy(f Facts, p *Policy, t *trace) {
 	if d.Act < Strip {
 		return
 	}
-	going := f.Member.Roles.And(f.bound).And(only)
-	if d.Category == SurplusRoles {
-		going = going.And(d.Surplus)
-	}
+	going := d.removable(f).And(only)
 	d.Remove, d.Unreachable = going.And(f.reach), going.Minus(f.reach)
 	d.Privileged = d.Remove.And(f.privileged)
 	switch {
@@ -163,9 +160,7 @@ func (d *Decision) want(f Facts, p *Policy, t *trace) choice {
 		d.SingleUse = f.Override.SingleUse
 		return choice{act: min(f.Override.Act, d.Category.Severest()), layer: LayerOverride}
 	}
-	wanted := p.choose(f, d.Class)
-	t.saw(wanted.layer, true)
-	return wanted
+	return p.choose(f, d.Class, t)
 }
 
 func (d *Decision) spareOwner(f Facts) {
@@ -178,28 +173,29 @@ func (d *Decision) spareOwner(f Facts) {
 
 // spare puts off what grace puts off, and returns the roles that may still go.
 func (d *Decision) spare(f Facts, p *Policy, t *trace) RoleSet {
-	grace := p.Rules[d.Category].Grace
-	late := d.put(f, grace)
-	if !t.saw(LayerGrace, late != 0) {
+	late := d.put(f, p.Rules[d.Category].Grace)
+	putOff := late != 0 && (d.Act == StripKick || d.Act == Strip && d.Category != UnknownGuest)
+	if !t.saw(LayerGrace, putOff) {
 		return everything
 	}
-	switch {
-	case d.Category == UnknownGuest && d.Act == StripKick:
-		d.settle(Strip, LayerGrace)
-	case d.Category != UnknownGuest && d.Act >= Strip:
-		d.settle(Strip, LayerGrace)
-		if f.Member.Roles.And(f.bound).And(f.privileged).Empty() {
-			d.settle(Report, LayerGrace)
-		}
-	default:
-		return everything // nothing was put off
-	}
-	d.LayerName = ""
 	d.Reasons |= late
+	d.LayerName, d.SingleUse = "", false
+	d.settle(Strip, LayerGrace)
 	if d.Category == UnknownGuest {
 		return everything
 	}
+	if d.removable(f).And(f.privileged).Empty() {
+		d.settle(Report, LayerGrace)
+	}
 	return f.privileged
+}
+
+// removable are the roles that the member holds, that are bound, and that Auth does not give.
+func (d *Decision) removable(f Facts) RoleSet {
+	if d.Category == SurplusRoles {
+		return d.Surplus.And(f.bound)
+	}
+	return d.Held.And(f.bound)
 }
 
 // put says why something is put off for this member now, if it is.

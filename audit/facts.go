@@ -85,7 +85,7 @@ type Scene struct {
 	lookalikes RoleSet
 	like       [MaxRoles]string // for lookalikes: the name that they resemble
 	accounts   []entitlements
-	twins      []RoleSet // sets of roles of one wanted name
+	twins      []twins
 	wanted     int       // accounts that Auth gives at least one role
 
 	known     map[snowflake.ID][]int32
@@ -120,8 +120,7 @@ func NewScene(s Subjects) *Scene {
 // Facts gathers what is known about one member.
 func (s *Scene) Facts(m Member) Facts {
 	f := Facts{Scene: s, Member: m, Linked: s.Auth.Linked(m.ID), Known: s.known[m.ID]}
-	_, f.BotListed = s.bots[m.ID]
-	_, f.Protected = s.protected[m.ID]
+	f.BotListed, f.Protected = has(s.bots, m.ID), has(s.protected, m.ID)
 	if len(s.blocks) > 0 {
 		f.Block = s.blocks[m.ID]
 	}
@@ -187,7 +186,9 @@ func (s *Scene) indexLists() {
 	}
 	s.overrides = make(map[snowflake.ID]Override, len(s.Subjects.Overrides))
 	for _, o := range s.Subjects.Overrides {
-		s.overrides[o.Member] = o
+		if old, ok := s.overrides[o.Member]; !ok || o.Act < old.Act {
+			s.overrides[o.Member] = o
+		}
 	}
 	s.known = make(map[snowflake.ID][]int32, len(s.Auth.Identities))
 	for _, id := range s.Auth.Identities {
@@ -203,6 +204,11 @@ func set(ids []snowflake.ID) map[snowflake.ID]struct{} {
 		s[id] = struct{}{}
 	}
 	return s
+}
+
+func has[K comparable](s map[K]struct{}, k K) bool {
+	_, ok := s[k]
+	return ok
 }
 
 func mergeSorted(a, b []string) []string {

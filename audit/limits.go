@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -59,20 +60,23 @@ type Brake struct {
 	Floor       int  // always allowed, however small the population
 	BasisPoints int  // share of the population, 1/10,000, 0 to 10,000; shares are rounded down
 	Ceiling     int  // never exceeded, however large the population
+	Times       int  // the whole is allowed this many times; 0: once
 	Set         bool // false: this window knows no bound for the dimension
 }
 
 // Allows is the most that the brake lets through in a population, never below zero.
 func (b Brake) Allows(population int) int {
-	share := max(0, population) / 10_000 * b.BasisPoints
-	share += max(0, population) % 10_000 * b.BasisPoints / 10_000
-	return max(0, min(max(b.Floor, share), b.Ceiling))
+	n, share := max(0, population), max(0, min(b.BasisPoints, wholeShare))
+	n = n/wholeShare*share + n%wholeShare*share/wholeShare
+	n = max(0, min(max(b.Floor, n), b.Ceiling))
+	times := max(1, b.Times)
+	if n > math.MaxInt/times {
+		return math.MaxInt
+	}
+	return n * times
 }
 
-// times gives a brake that allows n times as much.
-func (b Brake) times(n int) Brake {
-	return Brake{Floor: n * b.Floor, BasisPoints: n * b.BasisPoints, Ceiling: n * b.Ceiling, Set: b.Set}
-}
+const wholeShare = 10_000 // basis points of everything
 
 // Limits are the brakes of a guild.
 type Limits [dimensions][windows]Brake
@@ -99,7 +103,8 @@ func DefaultLimits() Limits {
 // DeriveRoles makes the brakes on role removals three times those on members, where a policy does not set them itself.
 func (l *Limits) DeriveRoles() {
 	for w, b := range l[MembersTouched] {
-		l[RolesRemoved][w] = b.times(3)
+		b.Times = 3
+		l[RolesRemoved][w] = b
 	}
 }
 
@@ -110,12 +115,11 @@ func (l *Limits) faults() []PolicyFault {
 	for d := range dimensions {
 		for w := range windows {
 			b, path := l[d][w], "limits."+d.String()+"."+w.String()
-			// Three times a full share is what role removals may reach.
 			switch {
 			case !b.Set:
 			case b.Floor < 0 || b.Ceiling < 0:
 				faults = append(faults, PolicyFault{path, "floor and ceiling are whole numbers from 0"})
-			case b.BasisPoints < 0 || b.BasisPoints > 30_000:
+			case b.BasisPoints < 0 || b.BasisPoints > wholeShare:
 				faults = append(faults, PolicyFault{path, "share is in basis points, 0 to 10000"})
 			case b.Floor > b.Ceiling:
 				faults = append(faults, PolicyFault{path, fmt.Sprintf("the floor %d is above the ceiling %d", b.Floor, b.Ceiling)})

@@ -124,14 +124,16 @@ func MakePlan(guild snowflake.ID, decisions []Decision, p Population, l Limits, 
 	return plan
 }
 
-// Trips are the brakes that this plan trips: those it broke though every gate would have let it through.
+// Trips are the brakes that this plan trips: those it broke though every gate would have let it through. What an earlier trip holds
+// already does not trip again.
 func (p *Plan) Trips() []Hold {
 	if len(p.Gates) > 0 || len(p.Actions) > 0 && slices.ContainsFunc(p.Actions, Planned.heldByGate) {
 		return nil
 	}
 	var trips []Hold
 	for _, h := range p.Holds {
-		if !h.Tripped && !slices.ContainsFunc(trips, func(t Hold) bool { return t.By == h.By }) {
+		if !slices.ContainsFunc(p.Holds, func(t Hold) bool { return t.Tripped && t.By == h.By }) &&
+			!slices.ContainsFunc(trips, func(t Hold) bool { return t.By == h.By }) {
 			trips = append(trips, h)
 		}
 	}

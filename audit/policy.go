@@ -117,11 +117,17 @@ func (p *Policy) Faults(d *Directory) []PolicyFault {
 		}
 		r := &p.Rules[c]
 		check := func(path string, a Act) {
-			if a > c.Severest() {
+			switch {
+			case a < Report:
+				faults = append(faults, PolicyFault{path, "no action; the mildest is " + Report.String()})
+			case a > c.Severest():
 				faults = append(faults, PolicyFault{path, fmt.Sprintf("%s is too much for %s, which allows at most %s", a, c, c.Severest())})
 			}
 		}
 		check(c.String()+".default", r.Default)
+		if r.Grace < 0 {
+			faults = append(faults, PolicyFault{c.String() + ".grace", "a grace is not negative; 0 is none"})
+		}
 		for _, slot := range []struct {
 			key   string
 			acts  map[string]Act
@@ -156,7 +162,7 @@ func (p *Policy) Destructive() []Act {
 	for c := range Categories() {
 		r := &p.Rules[c]
 		for _, a := range slices.Concat([]Act{r.Default}, slices.Collect(maps.Values(r.ByState)), slices.Collect(maps.Values(r.ByGroup))) {
-			if a > Report {
+			if a = min(a, c.Severest()); a > Report {
 				acts = append(acts, a)
 			}
 		}
@@ -172,32 +178,31 @@ type choice struct {
 	name  string // of the group or state
 }
 
-// choose reads the policy for the accounts of a member; the run's own action replaces default entries, milder group and state
-// entries still win over it.
-func (p *Policy) choose(f Facts, c Class) choice {
+// choose reads the policy for the accounts of a member: a group's entry, else a state's, else the default. The run's own action
+// replaces default entries; group and state entries that are no severer than it still win.
+func (p *Policy) choose(f Facts, c Class, t *trace) choice {
 	r := &p.Rules[c.Category]
-	found, ok := leastSevere(f, r.ByGroup, r.ByState)
-	if !ok {
+	found, named := f.leastSevere(r.ByGroup, r.ByState)
+	if t.saw(LayerRun, f.Ordered != None && (!named || f.Ordered < found.act)) {
+		found = choice{act: f.Ordered, layer: LayerRun}
+	} else if !t.saw(LayerGroup, named && found.layer == LayerGroup) && !t.saw(LayerState, named) {
+		t.saw(LayerDefault, true)
 		found = choice{act: r.Default, layer: LayerDefault}
 	}
-	most := c.Category.Severest()
-	if f.Ordered != None && (found.layer == LayerDefault || f.Ordered < found.act) {
-		found = choice{act: f.Ordered, layer: LayerRun}
-	}
-	found.act = min(found.act, most)
+	found.act = min(found.act, c.Category.Severest())
 	return found
 }
 
-func leastSevere(f Facts, byGroup, byState map[string]Act) (best choice, ok bool) {
+// leastSevere is the mildest entry for any of the member's groups, and failing that for any of their states.
+func (f Facts) leastSevere(byGroup, byState map[string]Act) (best choice, ok bool) {
 	consider := func(layer Layer, acts map[string]Act, name string) {
 		a, named := acts[name]
 		if named && (!ok || cmp.Or(cmp.Compare(a, best.act), cmp.Compare(name, best.name)) < 0) {
 			best, ok = choice{act: a, layer: layer, name: name}, true
 		}
 	}
-	accounts := f.deciding()
 	if len(byGroup) > 0 {
-		for _, i := range accounts {
+		for _, i := range f.deciding() {
 			for _, g := range f.Auth.Accounts[i].Groups {
 				consider(LayerGroup, byGroup, f.Auth.Groups[g])
 			}
@@ -206,8 +211,10 @@ func leastSevere(f Facts, byGroup, byState map[string]Act) (best choice, ok bool
 	if ok || len(byState) == 0 {
 		return best, ok
 	}
-	for _, i := range accounts {
-		consider(LayerState, byState, f.Auth.StateName(&f.Auth.Accounts[i]))
+	for _, i := range f.deciding() {
+		if a := &f.Auth.Accounts[i]; a.State >= 0 {
+			consider(LayerState, byState, f.Auth.States[a.State])
+		}
 	}
 	return best, ok
 }

@@ -321,7 +321,7 @@ func (a *assembly) finish() {
 	if _, any := a.rows[audit.Orphans]; !any {
 		a.rows[audit.Orphans] = 0
 	}
-	d.Counts = audit.Tally(d).Highest(a.rows)
+	d.Counts = audit.CountFacts(d).Highest(a.rows)
 }
 
 func or(into, from audit.Bits) {

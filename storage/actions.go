@@ -18,6 +18,26 @@ const (
 	BudgetNone                         // not braked: counted nowhere
 )
 
+var budgets = [...]string{"", "common", "privileged", "block", "none"}
+
+// String is the budget as it is stored.
+func (b Budget) String() string {
+	if b < BudgetCommon || int(b) >= len(budgets) {
+		return "unknown"
+	}
+	return budgets[b]
+}
+
+// ParseBudget is the inverse of String.
+func ParseBudget(name string) (Budget, bool) {
+	for b := BudgetCommon; int(b) < len(budgets); b++ {
+		if budgets[b] == name {
+			return b, true
+		}
+	}
+	return 0, false
+}
+
 // Action is one change of one member, as it was intended and as it ended.
 type Action struct {
 	ID       int64
@@ -26,9 +46,9 @@ type Action struct {
 	Plan     string // digest
 	Key      string // of the plan's action
 	Member   snowflake.ID
-	Kind     string       // "remove_role", "kick", "ban", "contain"
-	Role     snowflake.ID // zero: none
-	Roles    []snowflake.ID
+	Kind     string         // "remove_role", "kick", "ban", "contain"
+	Role     snowflake.ID   // zero: none
+	Roles    []snowflake.ID // of an action that takes several at once (contain); else nil
 	Budget   Budget
 	Live     bool // counts in the live window too
 	Actor    string

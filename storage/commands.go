@@ -36,8 +36,9 @@ type Progress struct {
 type Commands interface {
 	// AskOwner queues a command and returns it with its ID.
 	AskOwner(ctx context.Context, c Command) (Command, error)
-	// TakeCommands takes the waiting commands of a guild (0: of all), oldest first, and those that an earlier owner took and did not finish. Each goes to one taker.
-	TakeCommands(ctx context.Context, guild snowflake.ID, owner string, at time.Time) ([]Command, error)
+	// TakeCommands takes the waiting commands of a guild (0: of all), oldest first, and those that an earlier owner took and did not
+	// finish. Only the owner may: a lease that is not the caller's is ErrFenced.
+	TakeCommands(ctx context.Context, fence Fence, guild snowflake.ID, at time.Time) ([]Command, error)
 	// ReportProgress adds a line, and FinishCommand the result, once: again is ErrConflict, unknown is ErrNotFound. Both
 	// are for the owner that took it; from another it is ErrConflict.
 	ReportProgress(ctx context.Context, id int64, owner string, at time.Time, data json.RawMessage) error

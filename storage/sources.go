@@ -54,8 +54,8 @@ type Sources interface {
 	NoteRead(ctx context.Context, r SourceRead) ([]AccountRevision, error)
 	// LastRead reads the newest read, without accounts; ErrNotFound before the first.
 	LastRead(ctx context.Context, source string) (SourceRead, error)
-	// Baseline adds up what is normal at the instant: the highest healthy counts in the window, not counting those older than
-	// the last acceptance, and at least what was accepted if that lies in no healthy hour since.
+	// Baseline adds up what is normal at the instant: the highest of the healthy counts in the window since the last acceptance and
+	// of what was accepted then; an acceptance that is older than the window counts only while there are no healthy counts.
 	Baseline(ctx context.Context, source string, at time.Time) (Baseline, error)
 	// AcceptSource makes exactly these counts the baseline. It leaves a configuration change in the guild of the author.
 	AcceptSource(ctx context.Context, guild snowflake.ID, source string, counts map[string]int64, by Author) error

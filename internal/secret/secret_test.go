@@ -56,7 +56,7 @@ func TestNoVerbOfFmtShowsTheSecret(t *testing.T) {
 		"struct": h, "struct pointer": &h, "slice of structs": []holder{h},
 	}
 	for name, v := range values {
-		for _, verb := range strings.Split("v +v #v s +s #s q +q #q x #x X #X d b o O c U e f g t p T 10s -40v .5s", " ") {
+		for verb := range strings.SplitSeq("v +v #v s +s #s q +q #q x #x X #X d b o O c U e f g t p T 10s -40v .5s", " ") {
 			quiet(t, "%"+verb+" of a "+name, fmt.Sprintf("%"+verb, v))
 		}
 		quiet(t, "Sprint of a "+name, fmt.Sprint(v)+fmt.Sprintln(v))
@@ -70,8 +70,8 @@ func TestNoMarshallerShowsTheSecret(t *testing.T) {
 	h := newHolder()
 	marshallers := map[string]func(any) ([]byte, error){
 		"json": json.Marshal,
-		"yaml": func(v any) ([]byte, error) { return yaml.Marshal(v) },
-		"xml":  func(v any) ([]byte, error) { return xml.Marshal(v) },
+		"yaml": yaml.Marshal,
+		"xml":  xml.Marshal,
 		"gob": func(v any) ([]byte, error) {
 			var b bytes.Buffer
 			err := gob.NewEncoder(&b).Encode(v)

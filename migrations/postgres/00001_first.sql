@@ -109,6 +109,7 @@ CREATE TABLE plan (
 	document TEXT,
 	untouched TEXT NOT NULL,
 	actions BIGINT NOT NULL,
+	fingerprint TEXT NOT NULL,
 	PRIMARY KEY (guild_id, digest)
 );
 CREATE INDEX plan_newest ON plan (guild_id, made_at);
@@ -514,6 +515,7 @@ CREATE TRIGGER finding_kept BEFORE DELETE ON finding FOR EACH ROW EXECUTE FUNCTI
 CREATE TRIGGER action_kept BEFORE DELETE ON action FOR EACH ROW EXECUTE FUNCTION gatecamp_keep('settled_at');
 CREATE TRIGGER invocation_kept BEFORE DELETE ON invocation FOR EACH ROW EXECUTE FUNCTION gatecamp_keep('last_at');
 CREATE TRIGGER brake_draw_kept BEFORE DELETE ON brake_draw FOR EACH ROW EXECUTE FUNCTION gatecamp_keep('at');
+CREATE TRIGGER run_open_kept BEFORE DELETE ON run FOR EACH ROW WHEN (OLD.state NOT IN ('succeeded', 'completed_with_errors', 'failed', 'abandoned', 'deadline_exceeded', 'cancelled')) EXECUTE FUNCTION gatecamp_refuse();
 CREATE TRIGGER policy_kept BEFORE DELETE ON policy FOR EACH ROW EXECUTE FUNCTION gatecamp_refuse();
 CREATE TRIGGER acknowledgement_kept BEFORE DELETE ON acknowledgement FOR EACH ROW EXECUTE FUNCTION gatecamp_refuse();
 CREATE TRIGGER pause_kept BEFORE DELETE ON pause FOR EACH ROW EXECUTE FUNCTION gatecamp_refuse();

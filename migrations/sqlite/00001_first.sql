@@ -109,6 +109,7 @@ CREATE TABLE plan (
 	document TEXT,
 	untouched TEXT NOT NULL,
 	actions BIGINT NOT NULL,
+	fingerprint TEXT NOT NULL,
 	PRIMARY KEY (guild_id, digest)
 );
 CREATE INDEX plan_newest ON plan (guild_id, made_at);
@@ -518,6 +519,20 @@ BEGIN SELECT RAISE(ABORT, 'append-only: a row of pause cannot be replaced'); END
 CREATE TRIGGER brake_trip_not_replaced BEFORE INSERT ON brake_trip WHEN EXISTS (SELECT 1 FROM brake_trip WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'append-only: a row of brake_trip cannot be replaced'); END;
 -- +goose StatementEnd
+-- REPLACE deletes by any unique index, so what would break one is a conflict before it comes to that.
+-- +goose StatementBegin
+CREATE TRIGGER run_not_doubled BEFORE INSERT ON run WHEN EXISTS (SELECT 1 FROM run WHERE guild_id = NEW.guild_id AND slot = NEW.slot)
+BEGIN SELECT RAISE(ABORT, 'conflict: there is such a row of run'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER finding_not_doubled BEFORE INSERT ON finding WHEN EXISTS (SELECT 1 FROM finding WHERE guild_id = NEW.guild_id AND subject_id = NEW.subject_id AND subject_kind = NEW.subject_kind
+	AND category = NEW.category AND slot = NEW.slot AND closed_at IS NULL)
+BEGIN SELECT RAISE(ABORT, 'conflict: there is such a row of finding'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER action_not_doubled BEFORE INSERT ON action WHEN EXISTS (SELECT 1 FROM action WHERE guild_id = NEW.guild_id AND member_id = NEW.member_id AND kind = NEW.kind AND role_id = NEW.role_id AND settled_at IS NULL)
+BEGIN SELECT RAISE(ABORT, 'conflict: there is such a row of action'); END;
+-- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER trail_not_changed BEFORE UPDATE ON trail
 BEGIN SELECT RAISE(ABORT, 'append-only: a row of trail cannot be changed'); END;
@@ -586,7 +601,7 @@ BEGIN SELECT RAISE(ABORT, 'append-only: a row of finding_change is open, or youn
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER run_kept BEFORE DELETE ON run
-WHEN OLD.ended_at IS NULL OR COALESCE((SELECT CAST(value AS INTEGER) FROM setting WHERE guild_id = OLD.guild_id AND name = 'retention_days'), 180) = 0
+WHEN OLD.state NOT IN ('succeeded', 'completed_with_errors', 'failed', 'abandoned', 'deadline_exceeded', 'cancelled') OR OLD.ended_at IS NULL OR COALESCE((SELECT CAST(value AS INTEGER) FROM setting WHERE guild_id = OLD.guild_id AND name = 'retention_days'), 180) = 0
 	OR OLD.ended_at > (unixepoch() - 86400 * MAX(30, COALESCE((SELECT CAST(value AS INTEGER) FROM setting WHERE guild_id = OLD.guild_id AND name = 'retention_days'), 180))) * 1000000
 BEGIN SELECT RAISE(ABORT, 'append-only: a row of run is open, or younger than the retention'); END;
 -- +goose StatementEnd

@@ -1,0 +1,468 @@
+// Package discord is the only translator between Discord and gatecamp, and the only writer to a guild.
+//
+// What must stay true: nothing is sent that was not reserved or asked for here; the owner, the bot itself and roles that Discord
+// manages are never touched; a member list counts as complete only with proof.
+package discord
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/disgoorg/disgo/rest"
+
+	"gatecamp/internal/problem"
+)
+
+// Priority says who goes first where requests have to wait.
+type Priority int
+
+// The priorities. Bulk work leaves 3 of 10 slots of a bucket to live work, and takes them back just before the window ends.
+const (
+	Live Priority = iota
+	Bulk
+)
+
+const (
+	invalidWindow  = 10 * time.Minute // over which Discord counts answers of 401, 403 and 429 (docs: topics/rate-limits)
+	invalidAllowed = 10_000           // answers in it, before Discord bans the address
+	// After a window's end by our clock we wait this much longer, since Discord's clock starts a little after ours.
+	margin      = 20 * time.Millisecond
+	endOfWindow = 500 * time.Millisecond // in which bulk work takes what live work left
+	idleAfter   = time.Minute            // after its window, a bucket that nobody uses is forgotten
+	scoutAgain  = 5 * time.Second        // how long we look again at the latest at a bucket of unknown size
+)
+
+// ErrLimiterClosed is what everybody gets who waits while the program stops.
+var ErrLimiterClosed = errors.New("the request limiter is closed")
+
+// LimiterConfig are the options of a Limiter.
+type LimiterConfig struct {
+	PerSecond  float64           // global rate; 40 if zero. Discord allows 50
+	Burst      int               // requests at once on top of the rate; 8 if zero
+	MaxInvalid int               // invalid answers in 10 minutes at which we stop; 5,000 if zero, half of what Discord allows
+	Routes     map[string]string // which routes share a bucket, as an earlier Limiter's Routes told
+	Warn       func(what string) // told when the limiter stops everything; may be nil
+}
+
+// Limiter is the REST budget of one token: it shares buckets over routes, lets as many requests fly as a bucket has left, keeps
+// fractions of seconds, lets live work go first, honours every kind of 429, and stops long before Discord bans the address.
+type Limiter struct {
+	cfg LimiterConfig
+
+	mu      sync.Mutex
+	hashes  map[string]string  // method and route → Discord's name of the bucket
+	buckets map[string]*bucket // that name, or method and route, and the major parameters
+	tokens  float64            // of the global rate, at filled
+	filled  time.Time
+	pause   time.Time // nothing is sent before: a global 429 or an address block
+	invalid []time.Time
+	warned  bool
+	closed  chan struct{}
+	once    sync.Once
+}
+
+// bucket is one of Discord's counters.
+type bucket struct {
+	limit     int // -1: not known yet, then one request at a time finds out
+	remaining int
+	inflight  int
+	reset     time.Time // end of the window; zero: no window has begun
+	waiting   [2]int    // by Priority
+	wake      chan struct{}
+}
+
+var _ rest.RateLimiter = (*Limiter)(nil)
+
+// NewLimiter starts with nothing known but the given routes.
+func NewLimiter(cfg LimiterConfig) *Limiter {
+	if cfg.PerSecond == 0 {
+		cfg.PerSecond = 40
+	}
+	if cfg.Burst == 0 {
+		cfg.Burst = 8
+	}
+	if cfg.MaxInvalid == 0 {
+		cfg.MaxInvalid = invalidAllowed / 2
+	}
+	l := &Limiter{cfg: cfg, hashes: maps.Clone(cfg.Routes), buckets: map[string]*bucket{}, tokens: float64(cfg.Burst), closed: make(chan struct{})}
+	if l.hashes == nil {
+		l.hashes = map[string]string{}
+	}
+	return l
+}
+
+// Routes tells which routes share a bucket, for the Limiter of the next start.
+func (l *Limiter) Routes() map[string]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.hashes)
+}
+
+// Invalid counts the answers of the last 10 minutes that Discord holds against this address.
+func (l *Limiter) Invalid() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forgetInvalid(time.Now())
+	return len(l.invalid)
+}
+
+// MaxRetries is how often disgo repeats a request after a 429.
+func (l *Limiter) MaxRetries() int { return 5 }
+
+// Reset forgets everything but what is in flight.
+func (l *Limiter) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hashes, l.pause = map[string]string{}, time.Time{}
+	maps.DeleteFunc(l.buckets, func(_ string, b *bucket) bool { return b.idle() })
+}
+
+// Close lets everybody who waits go with ErrLimiterClosed.
+func (l *Limiter) Close(context.Context) { l.once.Do(func() { close(l.closed) }) }
+
+type contextKey int
+
+const (
+	priorityKey contextKey = iota
+	reservationKey
+)
+
+// WithPriority says how urgent the requests made under the context are. Without it they are live.
+func WithPriority(ctx context.Context, p Priority) context.Context {
+	return context.WithValue(ctx, priorityKey, p)
+}
+
+func priorityOf(ctx context.Context) Priority {
+	p, _ := ctx.Value(priorityKey).(Priority)
+	return p
+}
+
+// Reservation is a request's place in the line: it was waited for, and nothing has been sent.
+type Reservation struct {
+	limiter  *Limiter
+	endpoint *rest.CompiledEndpoint
+	once     sync.Once
+}
+
+// Reserve waits until a request to the endpoint may be sent at once. Use the reservation by Context, or Release it.
+func (l *Limiter) Reserve(ctx context.Context, e *rest.CompiledEndpoint, p Priority) (*Reservation, error) {
+	if err := l.acquire(ctx, e, p); err != nil {
+		return nil, err
+	}
+	return &Reservation{limiter: l, endpoint: e}, nil
+}
+
+// Context carries the reservation to the request that uses it up.
+func (r *Reservation) Context(ctx context.Context) context.Context {
+	return context.WithValue(ctx, reservationKey, r)
+}
+
+// Release gives the place back unused; after the request it does nothing.
+func (r *Reservation) Release() {
+	r.once.Do(func() { r.limiter.giveBack(r.endpoint) })
+}
+
+// take uses the reservation up for a request to the endpoint.
+func (r *Reservation) take(e *rest.CompiledEndpoint) bool {
+	taken := false
+	if route(e) == route(r.endpoint) && e.MajorParams == r.endpoint.MajorParams {
+		r.once.Do(func() { taken = true })
+	}
+	return taken
+}
+
+// Wait is disgo's question before each request.
+func (l *Limiter) Wait(ctx context.Context, e *rest.CompiledEndpoint) error {
+	if r, ok := ctx.Value(reservationKey).(*Reservation); ok && r.take(e) {
+		return nil
+	}
+	return l.acquire(ctx, e, priorityOf(ctx))
+}
+
+func (l *Limiter) acquire(ctx context.Context, e *rest.CompiledEndpoint, p Priority) error {
+	waits := false
+	for {
+		l.mu.Lock()
+		now := time.Now()
+		b := l.bucket(e)
+		if waits {
+			b.waiting[p]--
+		}
+		if err := l.mayGoOn(now, e); err != nil {
+			l.mu.Unlock()
+			return err
+		}
+		at, ok := l.admit(now, b, e, p)
+		if ok {
+			b.remaining--
+			b.inflight++
+			l.mu.Unlock()
+			return nil
+		}
+		b.waiting[p]++
+		waits = true
+		wake := b.wake
+		l.mu.Unlock()
+		if err := l.sleep(ctx, at.Sub(now), wake); err != nil {
+			l.mu.Lock()
+			l.bucket(e).waiting[p]--
+			l.mu.Unlock()
+			return err
+		}
+	}
+}
+
+// admit says whether a request may go now, else when to look again. Everything that is asked for is also taken: the global token.
+func (l *Limiter) admit(now time.Time, b *bucket, e *rest.CompiledEndpoint, p Priority) (time.Time, bool) {
+	if l.pause.After(now) {
+		return l.pause, false
+	}
+	b.roll(now)
+	switch {
+	case b.limit < 0 && b.inflight > 0:
+		return now.Add(scoutAgain), false
+	case b.limit >= 0 && b.remaining <= 0:
+		if b.reset.After(now) {
+			return b.reset, false
+		}
+		return now.Add(scoutAgain), false // what is in flight tells when the window ends
+	}
+	if p == Bulk {
+		if at, ok := b.spare(now); !ok {
+			return at, false
+		}
+	}
+	if exempt(e) {
+		return now, true
+	}
+	return l.token(now, p)
+}
+
+// roll begins a new window when the old one is over: what is in flight counts in the new one.
+func (b *bucket) roll(now time.Time) {
+	if b.limit >= 0 && !b.reset.IsZero() && !b.reset.After(now) {
+		b.remaining, b.reset = b.limit-b.inflight, time.Time{}
+	}
+}
+
+// spare reports whether bulk work leaves enough for live work: three of ten slots until just before the end of the window.
+func (b *bucket) spare(now time.Time) (time.Time, bool) {
+	if b.limit < 0 {
+		return now, b.waiting[Live] == 0
+	}
+	keep := max(b.limit*3/10, b.waiting[Live])
+	if b.remaining > keep {
+		return now, true
+	}
+	if b.reset.IsZero() { // the window has not begun: whoever is in flight begins it
+		return now.Add(scoutAgain), false
+	}
+	if back := b.reset.Add(-endOfWindow); now.Before(back) {
+		return back, false
+	}
+	return b.reset, b.remaining > b.waiting[Live]
+}
+
+// token takes one from the global rate; bulk work leaves two of them to live work.
+func (l *Limiter) token(now time.Time, p Priority) (time.Time, bool) {
+	if !l.filled.IsZero() {
+		l.tokens = min(float64(l.cfg.Burst), l.tokens+now.Sub(l.filled).Seconds()*l.cfg.PerSecond)
+	}
+	l.filled = now
+	need := 1.0
+	if p == Bulk {
+		need = 3
+	}
+	if l.tokens >= need {
+		l.tokens--
+		return now, true
+	}
+	// Rounded up: a timer that fires a nanosecond early would wait for nothing.
+	return now.Add(time.Duration((need-l.tokens)/l.cfg.PerSecond*float64(time.Second)) + time.Microsecond), false
+}
+
+// mayGoOn stops everything but answers to interactions at half of what Discord bans for.
+func (l *Limiter) mayGoOn(now time.Time, e *rest.CompiledEndpoint) error {
+	l.forgetInvalid(now)
+	if len(l.invalid) < l.cfg.MaxInvalid {
+		l.warned = false
+		return nil
+	}
+	if !l.warned && l.cfg.Warn != nil {
+		l.warned = true
+		l.cfg.Warn("requests stopped: Discord has refused " + strconv.Itoa(len(l.invalid)) + " of them in 10 minutes")
+	}
+	if exempt(e) {
+		return nil
+	}
+	return problem.New(problem.Held, "Discord has refused so many requests that it could ban this address; nothing more is sent",
+		"look for missing permissions or another program with this token; it goes on by itself after 10 minutes")
+}
+
+func (l *Limiter) forgetInvalid(now time.Time) {
+	old := slices.IndexFunc(l.invalid, func(t time.Time) bool { return now.Sub(t) < invalidWindow })
+	if old < 0 {
+		old = len(l.invalid)
+	}
+	l.invalid = slices.Delete(l.invalid, 0, old)
+}
+
+// Unlock is disgo's report of the answer, or of none.
+func (l *Limiter) Unlock(e *rest.CompiledEndpoint, rs *http.Response) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, now := l.bucket(e), time.Now()
+	b.inflight--
+	defer func() { b.awake() }()
+	if rs == nil {
+		return nil
+	}
+	switch rs.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		l.invalid = append(l.invalid, now)
+	case http.StatusTooManyRequests:
+		l.tooMany(b, rs.Header, now)
+		return nil
+	}
+	if name := rs.Header.Get("X-RateLimit-Bucket"); name != "" {
+		b = l.rename(e, b, name)
+		b.learn(rs.Header, now)
+	} else if b.limit < 0 { // an answer without headers: only the global limit counts here
+		b.limit, b.remaining = 1<<20, 1<<20
+	}
+	l.dropIdle(now)
+	return nil
+}
+
+// tooMany waits out a 429: of everything where it is global or comes from the edge before Discord, else of the bucket.
+func (l *Limiter) tooMany(b *bucket, h http.Header, now time.Time) {
+	scope := h.Get("X-RateLimit-Scope")
+	if scope != "shared" {
+		l.invalid = append(l.invalid, now)
+	}
+	wait := max(seconds(h.Get("Retry-After")), seconds(h.Get("X-RateLimit-Reset-After")))
+	if scope == "shared" {
+		wait = seconds(h.Get("Retry-After"))
+	}
+	wait = max(wait, time.Second) + margin
+	if h.Get("X-RateLimit-Bucket") == "" || scope == "global" || h.Get("X-RateLimit-Global") != "" {
+		if until := now.Add(wait); until.After(l.pause) {
+			l.pause = until
+		}
+		return
+	}
+	b.limit, b.remaining, b.reset = max(b.limit, 1), 0, now.Add(wait)
+}
+
+// rename moves a bucket under Discord's name, where it meets the other routes that share it.
+func (l *Limiter) rename(e *rest.CompiledEndpoint, b *bucket, name string) *bucket {
+	if l.hashes[route(e)] == name {
+		return b
+	}
+	l.hashes[route(e)] = name
+	shared := l.bucket(e)
+	if shared == b {
+		return b
+	}
+	shared.inflight += b.inflight
+	if shared.limit < 0 {
+		shared.limit, shared.remaining, shared.reset = b.limit, b.remaining, b.reset
+	}
+	for p, n := range b.waiting {
+		shared.waiting[p] += n
+	}
+	b.inflight, b.waiting = 0, [2]int{}
+	b.awake()
+	return shared
+}
+
+// learn takes what the headers of an answer say.
+func (b *bucket) learn(h http.Header, now time.Time) {
+	limit, _ := strconv.Atoi(h.Get("X-RateLimit-Limit"))
+	left, _ := strconv.Atoi(h.Get("X-RateLimit-Remaining"))
+	reset := now.Add(seconds(h.Get("X-RateLimit-Reset-After")) + margin)
+	switch {
+	case b.limit >= 0 && b.reset.IsZero(): // a window that we began: our own count knows what else is under way
+		b.remaining, b.reset = min(b.remaining, left), reset
+	case b.limit < 0 || reset.After(b.reset.Add(100*time.Millisecond)): // one that began without us
+		b.remaining, b.reset = left-b.inflight, reset
+	default:
+		b.remaining = min(b.remaining, left)
+	}
+	b.limit = max(limit, 1)
+}
+
+// giveBack is Release: as if nobody had waited.
+func (l *Limiter) giveBack(e *rest.CompiledEndpoint) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.bucket(e)
+	b.inflight--
+	b.remaining++
+	b.awake()
+}
+
+func (b *bucket) awake() {
+	close(b.wake)
+	b.wake = make(chan struct{})
+}
+
+func (b *bucket) idle() bool { return b.inflight == 0 && b.waiting == [2]int{} }
+
+// dropIdle forgets buckets that nobody uses, so that a guild that was left does not stay in memory.
+func (l *Limiter) dropIdle(now time.Time) {
+	if len(l.buckets) < 64 {
+		return
+	}
+	maps.DeleteFunc(l.buckets, func(_ string, b *bucket) bool { return b.idle() && now.Sub(b.reset) > idleAfter })
+}
+
+func (l *Limiter) bucket(e *rest.CompiledEndpoint) *bucket {
+	key := route(e)
+	if name, ok := l.hashes[key]; ok {
+		key = name
+	}
+	key += "|" + e.MajorParams
+	b := l.buckets[key]
+	if b == nil {
+		b = &bucket{limit: -1, wake: make(chan struct{})}
+		l.buckets[key] = b
+	}
+	return b
+}
+
+func (l *Limiter) sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) error {
+	t := time.NewTimer(max(d, 0))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-l.closed:
+		return ErrLimiterClosed
+	case <-wake:
+	case <-t.C:
+	}
+	return nil
+}
+
+func route(e *rest.CompiledEndpoint) string { return e.Endpoint.Method + " " + e.Endpoint.Route }
+
+// exempt routes do not count in the global rate (docs: topics/rate-limits).
+func exempt(e *rest.CompiledEndpoint) bool {
+	return strings.Contains(e.Endpoint.Route, "{interaction.token}") || strings.HasPrefix(e.Endpoint.Route, "/webhooks/{webhook.id}/{webhook.token}")
+}
+
+func seconds(s string) time.Duration {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || f < 0 || f > 1<<31 {
+		return 0
+	}
+	return time.Duration(f * float64(time.Second))
+}

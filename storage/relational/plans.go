@@ -1,0 +1,168 @@
+package relational
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/disgoorg/snowflake/v2"
+
+	"gatecamp/internal/wrap"
+	"gatecamp/storage"
+)
+
+// StorePlan satisfies storage.Plans.
+func (s *Store) StorePlan(ctx context.Context, p storage.Plan) (err error) {
+	defer wrap.Err(&err, "plans.StorePlan(%s)", p.Digest)
+	untouched := encode(p.Untouched)
+	held := make([]string, len(p.Actions))
+	sum := ""
+	for i, a := range p.Actions {
+		held[i] = encode(a.Held)
+		sum += a.Key + "\x00" + held[i] + "\x00"
+		if len(sum) > 1<<16 {
+			sum = fingerprint(sum)
+		}
+	}
+	sum = fingerprint(sum)
+	return s.db.Write(ctx, func(tx Tx) error {
+		if err := tx.Alone(ctx, "plans:"+p.Guild.String()); err != nil {
+			return err
+		}
+		stored, err := list(ctx, tx, scanText, `SELECT fingerprint FROM plan WHERE guild_id = $1 AND digest = $2`, int64(p.Guild), p.Digest)
+		switch {
+		case err != nil:
+			return err
+		case len(stored) == 0:
+			_, err = tx.Exec(ctx, `INSERT INTO plan (guild_id, digest, run_id, created_at, made_at, state, document, untouched, actions, fingerprint)
+				VALUES ($1, $2, $3, $4, $4, 'stored', $5, $6, $7, $8)`,
+				int64(p.Guild), p.Digest, p.Run, when(p.Made), doc(p.Document), untouched, len(p.Actions), sum)
+		default:
+			_, err = tx.Exec(ctx, `UPDATE plan SET run_id = $3, made_at = $4, state = 'stored', document = $5, untouched = $6, actions = $7, fingerprint = $8
+				WHERE guild_id = $1 AND digest = $2`,
+				int64(p.Guild), p.Digest, p.Run, when(p.Made), doc(p.Document), untouched, len(p.Actions), sum)
+		}
+		if err != nil || len(stored) > 0 && stored[0] == sum {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM plan_action WHERE guild_id = $1 AND digest = $2`, int64(p.Guild), p.Digest); err != nil {
+			return err
+		}
+		columns := []string{"guild_id", "digest", "position", "action_key", "member_id", "kind", "role_id", "held"}
+		return tx.Insert(ctx, "plan_action", columns, len(p.Actions), func(i int) []any {
+			a := p.Actions[i]
+			return []any{int64(p.Guild), p.Digest, int64(i), a.Key, int64(a.Member), a.Kind, int64(a.Role), held[i]}
+		})
+	})
+}
+
+func scanText(row Row) (s string, err error) {
+	err = row.Scan(&s)
+	return s, err
+}
+
+// Plan satisfies storage.Plans.
+func (s *Store) Plan(ctx context.Context, guild snowflake.ID, digest string) (p storage.Plan, err error) {
+	defer wrap.Err(&err, "plans.Plan(%s)", digest)
+	q := newQuery(`SELECT guild_id, digest, run_id, created_at, made_at, state, document, untouched FROM plan WHERE guild_id = $1`, int64(guild))
+	if digest == "" {
+		q.add("AND actions > 0 ORDER BY made_at DESC, run_id DESC LIMIT 1")
+	} else {
+		q.and("digest = %s", digest)
+	}
+	err = s.db.Read(ctx, func(tx Tx) error {
+		if p, err = scanPlan(tx.QueryRow(ctx, q.sql.String(), q.args...)); err != nil {
+			return err
+		}
+		p.Actions, err = planActions(ctx, tx, guild, p.Digest)
+		return err
+	})
+	if err != nil {
+		return storage.Plan{}, err
+	}
+	return p, nil
+}
+
+func scanPlan(row Row) (p storage.Plan, err error) {
+	var state string
+	err = row.Scan(&p.Guild, &p.Digest, &p.Run, toTime{&p.Created}, toTime{&p.Made}, &state, toDoc{&p.Document}, toJSON{&p.Untouched})
+	if err != nil {
+		return p, err
+	}
+	for st := storage.PlanStored; st <= storage.PlanPerformed; st++ {
+		if st.String() == state {
+			p.State = st
+			return p, nil
+		}
+	}
+	return p, fmt.Errorf("plan %s has the unknown state %q", p.Digest, state)
+}
+
+func planActions(ctx context.Context, tx Tx, guild snowflake.ID, digest string) ([]storage.PlanAction, error) {
+	type ending struct{ key, outcome, code string }
+	endings, err := list(ctx, tx, func(row Row) (e ending, err error) {
+		err = row.Scan(&e.key, &e.outcome, &e.code)
+		return e, err
+	}, `SELECT action_key, outcome, code FROM action WHERE guild_id = $1 AND plan = $2 ORDER BY id`, int64(guild), digest)
+	if err != nil {
+		return nil, err
+	}
+	last := make(map[string]ending, len(endings))
+	for _, e := range endings {
+		last[e.key] = e
+	}
+	return list(ctx, tx, func(row Row) (a storage.PlanAction, err error) {
+		err = row.Scan(&a.Key, &a.Member, &a.Kind, &a.Role, toJSON{&a.Held})
+		a.Outcome, a.Code = last[a.Key].outcome, last[a.Key].code
+		return a, err
+	}, `SELECT action_key, member_id, kind, role_id, held FROM plan_action WHERE guild_id = $1 AND digest = $2 ORDER BY position`, int64(guild), digest)
+}
+
+// MovePlan satisfies storage.Plans.
+func (s *Store) MovePlan(ctx context.Context, guild snowflake.ID, digest string, from, to storage.PlanState) (err error) {
+	defer wrap.Err(&err, "plans.MovePlan(%s, %s to %s)", digest, from, to)
+	return s.db.Write(ctx, func(tx Tx) error {
+		n, err := tx.Exec(ctx, `UPDATE plan SET state = $4 WHERE guild_id = $1 AND digest = $2 AND state = $3`, int64(guild), digest, from.String(), to.String())
+		if err != nil {
+			return err
+		}
+		return touched(ctx, tx, n, "plan WHERE guild_id = $1 AND digest = $2", int64(guild), digest)
+	})
+}
+
+// GivePass satisfies storage.Plans.
+func (s *Store) GivePass(ctx context.Context, p storage.Pass) (err error) {
+	defer wrap.Err(&err, "plans.GivePass(%s)", p.Digest)
+	if err := check(storage.Author{Actor: p.Actor, Reason: p.Reason, At: p.At}); err != nil {
+		return err
+	}
+	return s.db.Write(ctx, func(tx Tx) error {
+		// Touching the run keeps it from ending between here and the end of the transaction.
+		n, err := tx.Exec(ctx, `UPDATE run SET state = state WHERE id = $1 AND guild_id = $2 AND state IN ('pending', 'running')`, p.Run, int64(p.Guild))
+		if err != nil {
+			return err
+		}
+		if err := touched(ctx, tx, n, "run WHERE id = $1 AND guild_id = $2", p.Run, int64(p.Guild)); err != nil {
+			return err
+		}
+		_, err = insert(ctx, tx, "plan_pass", []insertion{
+			{"guild_id", int64(p.Guild)},
+			{"digest", p.Digest},
+			{"run_id", p.Run},
+			{"actor", p.Actor},
+			{"reason", p.Reason},
+			{"at", when(p.At)},
+		})
+		return err
+	})
+}
+
+// OpenPass satisfies storage.Plans.
+func (s *Store) OpenPass(ctx context.Context, guild snowflake.ID, digest string) (p storage.Pass, err error) {
+	defer wrap.Err(&err, "plans.OpenPass(%s)", digest)
+	err = s.db.Read(ctx, func(tx Tx) error {
+		return tx.QueryRow(ctx, `SELECT guild_id, digest, run_id, actor, reason, at FROM plan_pass
+			WHERE guild_id = $1 AND digest = $2 AND used_at IS NULL`, int64(guild), digest).
+			Scan(&p.Guild, &p.Digest, &p.Run, &p.Actor, &p.Reason, toTime{&p.At})
+	})
+	return p, err
+}
