@@ -256,6 +256,20 @@ func (f *filler) pairs(table string) (rows [][]any) {
 	return rows
 }
 
+// value is how Django writes a moment into SQLite: UTC as text without a zone.
+func (f *filler) value(v any) any {
+	if n, ok := v.(sql.NullTime); ok {
+		if !n.Valid {
+			return nil
+		}
+		v = n.Time
+	}
+	if at, ok := v.(time.Time); ok && f.dialect == SQLiteDialect {
+		return at.UTC().Format("2006-01-02 15:04:05.000000")
+	}
+	return v
+}
+
 // insert writes the rows, some hundred in a statement.
 func (f *filler) insert(table, columns string, rows [][]any) {
 	const batch = 500
@@ -271,7 +285,7 @@ func (f *filler) insert(table, columns string, rows [][]any) {
 			}
 			for j, v := range row {
 				b.WriteByte("(,"[min(j, 1)])
-				values = append(values, v)
+				values = append(values, f.value(v))
 				if f.dialect == PostgresDialect {
 					fmt.Fprintf(&b, "$%d", len(values))
 				} else {
