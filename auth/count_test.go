@@ -104,3 +104,17 @@ func TestRightsBeyondReadingAreFoundInShowGrants(t *testing.T) {
 		}
 	}
 }
+
+func TestAReaderCannotWrite(t *testing.T) {
+	target, err := parse(secret.New(authtest.SQLite(t, authtest.Small())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := open(target, target.connector)
+	defer func() { _ = r.Close() }()
+	for _, s := range []string{"DELETE FROM auth_user", "CREATE TABLE x (y int)", "UPDATE auth_user SET is_active = 1"} {
+		if _, err := r.db.ExecContext(t.Context(), s); err == nil {
+			t.Errorf("%s went through", s)
+		}
+	}
+}
