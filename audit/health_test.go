@@ -223,7 +223,7 @@ func TestThresholdsAreSetByNameWithinSense(t *testing.T) {
 }
 
 func TestCountsAreJSONWithTheFactsNames(t *testing.T) {
-	for _, f := range audit.Facts() {
+	for _, f := range audit.AllFacts() {
 		if back, ok := audit.ParseFact(f.String()); !ok || back != f || f.String() == "unknown" {
 			t.Errorf("%d is %q and back %d", f, f, back)
 		}
@@ -257,7 +257,7 @@ func TestATallyCountsWhatADirectoryShows(t *testing.T) {
 		audit.Users: 6, audit.Links: 5, audit.States: 2, audit.Groups: 1, audit.AccessHolders: 1, audit.Mains: 1,
 		audit.UsersWithoutProfile: 1, audit.Demoted: 1, audit.UnknownEdition: 1,
 	}
-	if diff := cmp.Diff(want, audit.Tally(d)); diff != "" {
+	if diff := cmp.Diff(want, audit.CountFacts(d)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -265,18 +265,19 @@ func TestATallyCountsWhatADirectoryShows(t *testing.T) {
 // counts draws the counts of an Auth that nobody would doubt by itself.
 func counts(t *rapid.T, label string) audit.Counts {
 	c := audit.Counts{}
-	for _, f := range audit.Facts() {
-		switch f {
-		case audit.Users, audit.Links, audit.States, audit.AccessHolders:
-			c[f] = rapid.Int64Range(1, math.MaxInt64).Draw(t, label+f.String())
-		case audit.Reachable, audit.UnknownEdition:
-		case audit.GuildOverlap:
-			c[f] = rapid.Int64Range(5_000, 10_000).Draw(t, label+f.String())
-		case audit.BeatAge, audit.AffiliationsAge, audit.ClockSkew:
-			c[f] = rapid.Int64Range(0, 300).Draw(t, label+f.String())
-		default:
-			c[f] = rapid.Int64Range(0, math.MaxInt64).Draw(t, label+f.String())
+	for _, f := range audit.AllFacts() {
+		least, most := int64(0), int64(math.MaxInt64)
+		switch {
+		case f == audit.Reachable || f == audit.UnknownEdition:
+			continue
+		case f == audit.Users || f == audit.Links || f == audit.States || f == audit.AccessHolders:
+			least = 1
+		case f.Unit() == audit.BasisPoints:
+			least, most = 5_000, 10_000
+		case f.Unit() == audit.Seconds:
+			most = 300
 		}
+		c[f] = rapid.Int64Range(least, most).Draw(t, label+f.String())
 	}
 	return c
 }
@@ -298,7 +299,7 @@ func TestLessNeverLooksBetter(t *testing.T) {
 			base = nil
 		}
 		before := audit.JudgeAuth(now, base, audit.DefaultThresholds())
-		f := rapid.SampledFrom(audit.Facts()).Filter(func(f audit.Fact) bool { return !f.Ceiling() }).Draw(t, "fact")
+		f := rapid.SampledFrom(audit.AllFacts()).Filter(func(f audit.Fact) bool { return !f.Ceiling() }).Draw(t, "fact")
 		less := with(now, audit.Counts{f: rapid.Int64Range(math.MinInt64, now[f]).Draw(t, "less")})
 		after := audit.JudgeAuth(less, base, audit.DefaultThresholds())
 		if after.Health < before.Health {
@@ -311,7 +312,7 @@ func TestMoreOfTheBadNeverLooksBetter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		base, now := counts(t, "base "), counts(t, "now ")
 		before := audit.JudgeAuth(now, base, audit.DefaultThresholds())
-		f := rapid.SampledFrom(audit.Facts()).Filter(audit.Fact.Ceiling).Draw(t, "fact")
+		f := rapid.SampledFrom(audit.AllFacts()).Filter(audit.Fact.Ceiling).Draw(t, "fact")
 		more := with(now, audit.Counts{f: rapid.Int64Range(now[f], math.MaxInt64).Draw(t, "more")})
 		if after := audit.JudgeAuth(more, base, audit.DefaultThresholds()); after.Health < before.Health {
 			t.Fatalf("%s from %d to %d: %s became %s", f, now[f], more[f], before.Health, after.Health)
@@ -322,7 +323,7 @@ func TestMoreOfTheBadNeverLooksBetter(t *testing.T) {
 func TestAVerdictIsTheWorstOfItsReasons(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(label string) audit.Counts {
-			return rapid.MapOf(rapid.SampledFrom(audit.Facts()), rapid.Int64()).Draw(t, label)
+			return rapid.MapOf(rapid.SampledFrom(audit.AllFacts()), rapid.Int64()).Draw(t, label)
 		}
 		now, base := draw("now"), draw("base")
 		v := audit.JudgeAuth(now, base, audit.DefaultThresholds())

@@ -19,15 +19,15 @@ import (
 )
 
 // database makes an empty database on the server of a test URL for this test alone, and returns it with its GATECAMP_AUTH_URL.
-func database(t testing.TB, name string) (*sql.DB, string, authtest.Dialect) {
-	t.Helper()
+func database(tb testing.TB, name string) (*sql.DB, string, authtest.Dialect) {
+	tb.Helper()
 	raw := os.Getenv(name)
 	if raw == "" {
-		t.Skipf("%s is not set: mysql:// or postgres:// of a user who may create databases", name)
+		tb.Skipf("%s is not set: mysql:// or postgres:// of a user who may create databases", name)
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		t.Fatal("the test URL cannot be read")
+		tb.Fatal("the test URL cannot be read")
 	}
 	dialect, driver := authtest.PostgresDialect, "pgx"
 	if u.Scheme == "mysql" {
@@ -44,30 +44,30 @@ func database(t testing.TB, name string) (*sql.DB, string, authtest.Dialect) {
 	}
 	admin, err := sql.Open(driver, dsn(strings.TrimPrefix(u.Path, "/")))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	own := fmt.Sprintf("gatecamp_auth_%d_%s", os.Getpid(), strings.ToLower(strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
 			return r
 		}
 		return -1
-	}, t.Name())))
+	}, tb.Name())))
 	own = own[:min(len(own), 60)]
 	options := ""
 	if dialect == authtest.MySQLDialect {
 		options = " CHARACTER SET utf8mb4"
 	}
-	if _, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+own+options); err != nil {
-		t.Fatal(err)
+	if _, err := admin.ExecContext(tb.Context(), "CREATE DATABASE "+own+options); err != nil {
+		tb.Fatal(err)
 	}
 	db, err := sql.Open(driver, dsn(own))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = db.Close()
-		if _, err := admin.ExecContext(context.Background(), "DROP DATABASE "+own); err != nil {
-			t.Error(err)
+		if _, err := admin.ExecContext(context.WithoutCancel(tb.Context()), "DROP DATABASE "+own); err != nil {
+			tb.Error(err)
 		}
 		_ = admin.Close()
 	})
@@ -90,6 +90,7 @@ func BenchmarkRead(b *testing.B) {
 }
 
 func benchmarkRead(b *testing.B, url string) {
+	b.Helper()
 	r, err := auth.Open(secret.New(url))
 	if err != nil {
 		b.Fatal(err)

@@ -177,22 +177,19 @@ func sqliteTrouble(err *sqlite.Error) trouble {
 func (r *Reader) inspectTables(ctx context.Context) *problem.Problem {
 	var absent, columns, grants []string
 	for _, t := range needed {
-		switch r.try(ctx, t.name, t.columns...) {
-		case missingTable:
+		k := r.try(ctx, t.name, t.columns...)
+		if k == missingTable {
 			absent = append(absent, t.name)
-			continue
-		case denied, missingColumn:
-		default:
+		}
+		if k != denied && k != missingColumn {
 			continue
 		}
 		refused := false
 		for _, c := range t.columns {
-			switch r.try(ctx, t.name, c) {
-			case missingColumn:
+			k := r.try(ctx, t.name, c)
+			refused = refused || k == denied
+			if k == missingColumn {
 				columns = append(columns, t.name+"."+c)
-			case denied:
-				refused = true
-			default:
 			}
 		}
 		if refused {
@@ -202,12 +199,16 @@ func (r *Reader) inspectTables(ctx context.Context) *problem.Problem {
 	return r.target.lacking(absent, columns, grants)
 }
 
+// try asks for no rows of some columns.
 func (r *Reader) try(ctx context.Context, table string, columns ...string) trouble {
 	rows, err := r.db.QueryContext(ctx, "SELECT "+strings.Join(columns, ", ")+" FROM "+table+" WHERE 1 = 0")
-	if err == nil {
-		err = errors.Join(rows.Err(), rows.Close())
+	if err != nil {
+		return kindOf(err)
 	}
-	return kindOf(err)
+	defer func() { _ = rows.Close() }()
+	for rows.Next() { // none; some drivers say only here what is wrong
+	}
+	return kindOf(rows.Err())
 }
 
 // lacking says what is missing and, by the pattern of it, why; nil if nothing is.

@@ -87,8 +87,10 @@ func beyondSelect(grants []string) (more []string) {
 func (r *Reader) secretsInReach(ctx context.Context) ([]string, error) {
 	var reach []string
 	for _, t := range []table{
-		{name: "auth_user", columns: []string{"password"}}, {name: "auth_user", columns: []string{"email"}},
-		{name: "esi_token", columns: []string{"id"}}, {name: "django_session", columns: []string{"session_key"}},
+		{name: "auth_user", columns: []string{"password"}},
+		{name: "auth_user", columns: []string{"email"}},
+		{name: "esi_token", columns: []string{"id"}},
+		{name: "django_session", columns: []string{"session_key"}},
 	} {
 		if r.target.engine != sqliteEngine && r.try(ctx, t.name, t.columns...) == none {
 			reach = append(reach, t.name+"."+t.columns[0])

@@ -366,8 +366,8 @@ func TestAFingerprintTellsOneAuthFromAnother(t *testing.T) {
 		w := authtest.Small()
 		change(&w)
 		d := read(t, authtest.SQLite(t, w))
-		for other, print := range prints {
-			if print == d.Fingerprint {
+		for other, known := range prints {
+			if known == d.Fingerprint {
 				t.Errorf("%s and %s have one fingerprint", what, other)
 			}
 		}

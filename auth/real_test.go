@@ -90,16 +90,16 @@ func lines(t *testing.T, in *bufio.Scanner) (all []map[string]any) {
 }
 
 // read opens, reads and closes.
-func read(t testing.TB, url string) *audit.Directory {
-	t.Helper()
+func read(tb testing.TB, url string) *audit.Directory {
+	tb.Helper()
 	r, err := auth.Open(secret.New(url))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = r.Close() })
-	d, err := r.Read(t.Context())
+	tb.Cleanup(func() { _ = r.Close() })
+	d, err := r.Read(tb.Context())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return d
 }

@@ -77,34 +77,34 @@ func Small() World {
 }
 
 // SQLite makes a database file of the world in a temporary folder and returns its GATECAMP_AUTH_URL.
-func SQLite(t testing.TB, w World) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "auth.sqlite3")
-	db := open(t, file)
-	if err := w.Fill(t.Context(), db, SQLiteDialect); err != nil {
-		t.Fatal(err)
+func SQLite(tb testing.TB, w World) string {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), "auth.sqlite3")
+	db := open(tb, file)
+	if err := w.Fill(tb.Context(), db, SQLiteDialect); err != nil {
+		tb.Fatal(err)
 	}
 	return "sqlite:" + file
 }
 
 // Exec runs statements on a database that SQLite made: the damage, or what people did since.
-func Exec(t testing.TB, url string, statements ...string) {
-	t.Helper()
-	db := open(t, url[len("sqlite:"):])
+func Exec(tb testing.TB, url string, statements ...string) {
+	tb.Helper()
+	db := open(tb, url[len("sqlite:"):])
 	for _, s := range statements {
-		if _, err := db.ExecContext(t.Context(), s); err != nil {
-			t.Fatalf("%s: %v", s, err)
+		if _, err := db.ExecContext(tb.Context(), s); err != nil {
+			tb.Fatalf("%s: %v", s, err)
 		}
 	}
 }
 
-func open(t testing.TB, file string) *sql.DB {
-	t.Helper()
+func open(tb testing.TB, file string) *sql.DB {
+	tb.Helper()
 	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=synchronous(OFF)&_pragma=busy_timeout(5000)")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
-	t.Cleanup(func() { _ = db.Close() })
+	tb.Cleanup(func() { _ = db.Close() })
 	return db
 }

@@ -53,17 +53,27 @@ esi_token id int primary key, access_token text`
 // migrations that tell the editions apart; squashed ones beside those that they replace, as Django records them.
 var migrations = map[string][][2]string{
 	"4": {
-		{"eveonline", "0017_alliance_and_corp_names_are_not_unique"}, {"authentication", "0020_userprofile_language_userprofile_night_mode"},
-		{"groupmanagement", "0019_adding_restricted_to_groups"}, {"discord", "0003_big_overhaul"},
+		{"eveonline", "0017_alliance_and_corp_names_are_not_unique"},
+		{"authentication", "0020_userprofile_language_userprofile_night_mode"},
+		{"groupmanagement", "0019_adding_restricted_to_groups"},
+		{"discord", "0003_big_overhaul"},
 	},
 	"5.0": {
-		{"eveonline", "0017_alliance_and_corp_names_are_not_unique"}, {"eveonline", "0019_v5squash"}, {"eveonline", "0021_alter_eveallianceinfo_options_and_more"},
-		{"authentication", "0025_v5squash"}, {"groupmanagement", "0020_v5squash"}, {"discord", "0004_v5squash"},
+		{"eveonline", "0017_alliance_and_corp_names_are_not_unique"},
+		{"eveonline", "0019_v5squash"},
+		{"eveonline", "0021_alter_eveallianceinfo_options_and_more"},
+		{"authentication", "0025_v5squash"},
+		{"groupmanagement", "0020_v5squash"},
+		{"discord", "0004_v5squash"},
 	},
 	"5.5": {
-		{"eveonline", "0025_remove_evecharacter_last_updated_and_more"}, {"eveonline", "0017_alliance_and_corp_names_are_not_unique"},
-		{"authentication", "0026_alter_characterownership_user_and_more"}, {"groupmanagement", "0021_alter_authgroup_group_and_more"},
-		{"discord", "0005_alter_discorduser_user"}, {"eveonline", "0019_v5squash"}, {"authentication", "0025_v5squash"},
+		{"eveonline", "0025_remove_evecharacter_last_updated_and_more"},
+		{"eveonline", "0017_alliance_and_corp_names_are_not_unique"},
+		{"authentication", "0026_alter_characterownership_user_and_more"},
+		{"groupmanagement", "0021_alter_authgroup_group_and_more"},
+		{"discord", "0005_alter_discorduser_user"},
+		{"eveonline", "0019_v5squash"},
+		{"authentication", "0025_v5squash"},
 	},
 }
 
@@ -110,7 +120,7 @@ type filler struct {
 	dialect     Dialect
 	permissions map[string]int
 	kinds       map[string]int
-	pending     map[string][]any
+	pending     map[string][][]any
 	err         error
 }
 
@@ -222,8 +232,8 @@ func (f *filler) people(w World) {
 	f.insert("auth_user_groups", "id, user_id, group_id", memberships)
 	f.insert("auth_user_user_permissions", "id, user_id, permission_id", direct)
 	f.insert("discord_discorduser", "user_id, uid, username, discriminator", links)
-	f.insert("auth_permission", "id, name, content_type_id, codename", f.pairs("auth_permission"))
-	f.insert("django_content_type", "id, app_label, model", f.pairs("django_content_type"))
+	f.insert("auth_permission", "id, name, content_type_id, codename", f.pending["auth_permission"])
+	f.insert("django_content_type", "id, app_label, model", f.pending["django_content_type"])
 }
 
 // permission gives the id of "app.codename", or of "app/model.codename" where the model matters.
@@ -244,16 +254,9 @@ func (f *filler) permission(name string) int {
 
 func (f *filler) later(table string, row ...any) {
 	if f.pending == nil {
-		f.pending = map[string][]any{}
+		f.pending = map[string][][]any{}
 	}
 	f.pending[table] = append(f.pending[table], row)
-}
-
-func (f *filler) pairs(table string) (rows [][]any) {
-	for _, row := range f.pending[table] {
-		rows = append(rows, row.([]any))
-	}
-	return rows
 }
 
 // value is how Django writes a moment into SQLite: UTC as text without a zone.

@@ -32,8 +32,10 @@ func (p Population) World() World {
 		return held
 	}
 	w.States = []State{
-		{Name: "Guest"}, {Name: "Blue", Priority: 50, Permissions: some(5)},
-		{Name: "Member", Priority: 100, Permissions: append(some(20), AccessDiscord)}, {Name: "Trial", Priority: 60, Permissions: some(3)},
+		{Name: "Guest"},
+		{Name: "Blue", Priority: 50, Permissions: some(5)},
+		{Name: "Member", Priority: 100, Permissions: append(some(20), AccessDiscord)},
+		{Name: "Trial", Priority: 60, Permissions: some(3)},
 	}
 	for i := range p.Groups {
 		w.Groups = append(w.Groups, Group{Name: fmt.Sprintf("Group %d", i), Permissions: some(i % 12)})

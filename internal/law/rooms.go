@@ -65,6 +65,7 @@ var rooms = []room{
 	{path: "config", layer: Wiring},
 	{path: "cmd/gatecamp", layer: Wiring},
 
+	{path: "auth/authtest", layer: Harness},
 	{path: "storage/storagetest", layer: Harness},
 	{path: "auth/authtest", layer: Harness},
 	{path: "scenario", layer: Harness},
