@@ -19,12 +19,13 @@ const AuthSource = "auth"
 
 // Config are the options of an Engine.
 type Config struct {
-	Guild snowflake.ID
-	Fence storage.Fence    // the lease under which this process acts; zero: it never acts
-	Owner string           // names this process in the runs it works on
-	Beat  time.Duration    // between signs of life of a run; 1 s if zero
-	Now   func() time.Time // the clock; time.Now if nil
-	Log   *slog.Logger     // discarded if nil
+	Guild  snowflake.ID
+	Source string           // under which reads of Auth are remembered and compared; AuthSource if empty
+	Fence  storage.Fence    // the lease under which this process acts; zero: it never acts
+	Owner  string           // tells this process from every other in the runs it works on
+	Beat   time.Duration    // between signs of life of a run; 1 s if zero
+	Now    func() time.Time // the clock; time.Now if nil
+	Log    *slog.Logger     // discarded if nil
 }
 
 // Engine is the audit line of one guild.
@@ -45,6 +46,9 @@ func New(db Records, auth Auth, cfg Config) *Engine {
 	if cfg.Beat == 0 {
 		cfg.Beat = time.Second
 	}
+	if cfg.Source == "" {
+		cfg.Source = AuthSource
+	}
 	return &Engine{db: db, auth: auth, cfg: cfg}
 }
 
@@ -62,4 +66,13 @@ func (e *Engine) Policy(ctx context.Context, version int64) (_ audit.Policy, _ i
 	}
 	p, err := policyfile.Parse([]byte(stored.Document), "stored policy")
 	return p, stored.Version, err
+}
+
+// orderedPolicy is the policy that a run was ordered under, whatever has been set since: of a guild that had none, the harmless one.
+func (e *Engine) orderedPolicy(ctx context.Context, o storage.Order) (audit.Policy, error) {
+	if o.PolicyVersion == 0 {
+		return audit.DefaultPolicy(), nil
+	}
+	p, _, err := e.Policy(ctx, o.PolicyVersion)
+	return p, err
 }

@@ -110,7 +110,7 @@ func (e *Engine) Acknowledge(ctx context.Context, runID int64, by storage.Author
 	defer wrap.Err(&err, "acknowledge run %d", runID)
 	run, err := e.db.Run(ctx, runID)
 	if errors.Is(err, storage.ErrNotFound) || err == nil && run.Guild != e.cfg.Guild {
-		return storage.Acknowledgement{}, problem.New(problem.Usage, fmt.Sprintf("there is no run %d in this guild", runID), "see `gatecamp audit history`")
+		return storage.Acknowledgement{}, noRun(runID)
 	}
 	if err != nil {
 		return storage.Acknowledgement{}, err
@@ -119,12 +119,12 @@ func (e *Engine) Acknowledge(ctx context.Context, runID int64, by storage.Author
 	if err != nil {
 		return storage.Acknowledgement{}, err
 	}
-	policy, version, err := e.Policy(ctx, run.Order.PolicyVersion)
+	policy, err := e.orderedPolicy(ctx, run.Order)
 	if err != nil {
 		return storage.Acknowledgement{}, err
 	}
 	ack := storage.Acknowledgement{
-		Guild: e.cfg.Guild, Run: run.ID, Digest: run.Digest, PolicyVersion: version, Fingerprint: stood.Auth.Fingerprint,
+		Guild: e.cfg.Guild, Run: run.ID, Digest: run.Digest, PolicyVersion: run.Order.PolicyVersion, Fingerprint: stood.Auth.Fingerprint,
 		Bot: stood.Roster.Bot, Actor: by.Actor, Reason: by.Reason, At: by.At,
 	}
 	for _, a := range policy.Destructive() {
@@ -146,10 +146,12 @@ func (e *Engine) mayRelease(run storage.Run, by storage.Author) (s sources, err 
 		return s, err
 	}
 	switch age := by.At.Sub(run.Created); {
-	case run.Order.Kind == KindSnapshot || !s.Roster.Live:
+	case run.Order.Kind == KindSnapshot:
 		return refuse("it looked at a file, not at the guild")
 	case run.State != storage.Succeeded:
 		return refuse("it is " + run.State.String())
+	case !s.Roster.Live:
+		return refuse("it looked at a file, not at the guild")
 	case !s.Roster.Complete:
 		return refuse("it did not see every member")
 	case run.Order.Limit > 0 || len(run.Order.Members) > 0:

@@ -31,9 +31,9 @@ type Look struct {
 
 // Wish narrows what a look goes by; the zero value is the present policy and the overrides in force.
 type Wish struct {
-	Act           audit.Act // the run's own action; None: the policy decides
-	Policy        *audit.Policy
-	PolicyVersion int64               // of Policy, or which stored version to take; 0: the newest
+	Act           audit.Act           // the run's own action; None: the policy decides
+	Policy        *audit.Policy       // instead of the newest stored one
+	PolicyVersion int64               // of Policy; 0: not a stored one
 	Overrides     []storage.Exception // instead of those in force; nil: those in force
 }
 
@@ -64,7 +64,7 @@ func (e *Engine) readPolicy(ctx context.Context, l *Look, w Wish) (err error) {
 		l.Policy, l.PolicyVersion = *w.Policy, w.PolicyVersion
 		return nil
 	}
-	l.Policy, l.PolicyVersion, err = e.Policy(ctx, w.PolicyVersion)
+	l.Policy, l.PolicyVersion, err = e.Policy(ctx, 0)
 	return err
 }
 
@@ -121,14 +121,14 @@ func overlap(d *audit.Directory, pic Picture) (share int64, known bool) {
 
 // baseline is what this Auth normally looks like. Another Auth than last time is met for the first time, and finds the lock armed.
 func (e *Engine) baseline(ctx context.Context, d *audit.Directory, at time.Time) (audit.Counts, error) {
-	last, err := e.db.LastRead(ctx, AuthSource)
+	last, err := e.db.LastRead(ctx, e.cfg.Source)
 	if errors.Is(err, storage.ErrNotFound) || err == nil && last.Fingerprint != d.Fingerprint {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	b, err := e.db.Baseline(ctx, AuthSource, at)
+	b, err := e.db.Baseline(ctx, e.cfg.Source, at)
 	if err != nil || b.Counts == nil {
 		return nil, err
 	}
@@ -137,11 +137,14 @@ func (e *Engine) baseline(ctx context.Context, d *audit.Directory, at time.Time)
 
 func (e *Engine) noteRead(ctx context.Context, d *audit.Directory, counts audit.Counts, l *Look) error {
 	r := storage.SourceRead{
-		Source: AuthSource, Fingerprint: d.Fingerprint, Edition: d.Edition, At: l.At, Verdict: l.Verdict.Health.String(),
-		Reasons: reasonCodes(l.Verdict), Counts: storedCounts(counts), Accounts: make([]storage.AccountRevision, len(d.Accounts)),
+		Source: e.cfg.Source, Fingerprint: d.Fingerprint, Edition: d.Edition, At: l.At, Verdict: l.Verdict.Health.String(),
+		Reasons: reasonCodes(l.Verdict), Counts: storedCounts(counts),
 	}
-	for i, a := range d.Accounts {
-		r.Accounts[i] = storage.AccountRevision{User: a.User, Discord: a.Discord, Revision: a.Revision}
+	if e.cfg.Source == AuthSource { // whose account changed is a question to Auth itself, not to files
+		r.Accounts = make([]storage.AccountRevision, len(d.Accounts))
+		for i, a := range d.Accounts {
+			r.Accounts[i] = storage.AccountRevision{User: a.User, Discord: a.Discord, Revision: a.Revision}
+		}
 	}
 	_, err := e.db.NoteRead(ctx, r)
 	if errors.Is(err, storage.ErrConflict) { // somebody else has noted a newer read
@@ -190,7 +193,11 @@ func (e *Engine) readTables(ctx context.Context, l *Look, s *audit.Subjects, w W
 	}
 	if w.Overrides != nil {
 		rows = slices.DeleteFunc(rows, func(x storage.Exception) bool { return x.Table == storage.Overrides })
-		rows = append(rows, w.Overrides...)
+		for _, x := range w.Overrides {
+			if x.InForce(l.At) { // a run that is resumed may find that its time is over
+				rows = append(rows, x)
+			}
+		}
 	}
 	for _, x := range rows {
 		l.add(s, x)

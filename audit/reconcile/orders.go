@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/disgoorg/snowflake/v2"
 
+	"gatecamp/audit"
 	"gatecamp/internal/problem"
 	"gatecamp/internal/wrap"
 	"gatecamp/storage"
@@ -19,6 +21,9 @@ import (
 func (e *Engine) Order(ctx context.Context, o storage.Order) (_ storage.Run, err error) {
 	defer wrap.Err(&err, "order a run")
 	at := e.now()
+	if o.Kind == KindSnapshot || o.Mode == audit.Report.String() {
+		o.DryRun = true // whatever overrides and blocks ask for
+	}
 	if o.PolicyVersion == 0 {
 		if _, o.PolicyVersion, err = e.Policy(ctx, 0); err != nil {
 			return storage.Run{}, err
@@ -34,6 +39,55 @@ func (e *Engine) Order(ctx context.Context, o storage.Order) (_ storage.Run, err
 	}
 	o.Overrides = encode(overrides)
 	return e.db.CreateRun(ctx, e.cfg.Guild, o, at)
+}
+
+// OrderPlan orders that exactly one stored plan is performed, under the run's action that it was made with. With once, that one plan
+// passes every brake: the pass is stored before the first write, and is used up when the run ends.
+func (e *Engine) OrderPlan(ctx context.Context, digest string, once bool, within time.Duration, by storage.Author) (_ storage.Run, err error) {
+	defer wrap.Err(&err, "order plan %.12s", digest)
+	plan, err := e.db.Plan(ctx, e.cfg.Guild, digest)
+	if err != nil {
+		return storage.Run{}, err
+	}
+	made, err := e.db.Run(ctx, plan.Run)
+	if err != nil {
+		return storage.Run{}, err
+	}
+	run, err := e.Order(ctx, storage.Order{Kind: KindApply, Mode: made.Order.Mode, Plan: digest, Actor: by.Actor, Origin: by.Origin, Deadline: e.now().Add(within)})
+	if err != nil || !once {
+		return run, err
+	}
+	return run, e.db.GivePass(ctx, storage.Pass{Guild: e.cfg.Guild, Digest: digest, Run: run.ID, Actor: by.Actor, Reason: by.Reason, At: by.At})
+}
+
+// DeadAfter is how long a run may go without a sign of life before another process may take it up.
+const DeadAfter = 15 * time.Second
+
+// TakeOver makes a run ready to be resumed. One that is at work is left alone; one whose process gave no sign of life for DeadAfter,
+// counted from its last one and not from its start, is marked as interrupted first.
+func (e *Engine) TakeOver(ctx context.Context, id int64) (_ storage.Run, err error) {
+	defer wrap.Err(&err, "take over run %d", id)
+	run, err := e.db.Run(ctx, id)
+	if errors.Is(err, storage.ErrNotFound) || err == nil && run.Guild != e.cfg.Guild {
+		return run, noRun(id)
+	}
+	if err != nil {
+		return run, err
+	}
+	switch {
+	case run.State.IsEnd():
+		return run, problem.New(problem.Refused, fmt.Sprintf("run %d is %s; nothing follows that", id, run.State), "order a new run with `gatecamp audit run`")
+	case run.State != storage.Running:
+		return run, nil
+	case e.now().Sub(run.Heartbeat) < DeadAfter:
+		return run, problem.New(problem.Refused, fmt.Sprintf("run %d is at work (%s, last sign of life %s)", id, run.Owner, run.Heartbeat.Format(time.RFC3339)),
+			"wait for it, or stop it with `gatecamp audit cancel`")
+	}
+	return e.db.MoveRun(ctx, storage.Move{Run: id, From: storage.Running, To: storage.Interrupted, At: e.now(), Error: "no_sign_of_life"})
+}
+
+func noRun(id int64) *problem.Problem {
+	return problem.New(problem.Usage, fmt.Sprintf("there is no run %d in this guild", id), "see `gatecamp audit history`")
 }
 
 // Person is who asks for a change of an operator table.

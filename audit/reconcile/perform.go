@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"gatecamp/audit"
 	"gatecamp/internal/wrap"
@@ -14,16 +15,21 @@ import (
 
 // takeUp goes on with a stored plan: what a resumed run had planned, or what a person ordered to be applied. What was planned is
 // the most that can happen; whether it is still right is asked again before each write.
-func (e *Engine) takeUp(ctx context.Context, r *Report) error {
-	digest := r.Run.Order.Plan
-	if digest == "" {
-		digest = r.Run.Digest
-	}
+func (e *Engine) takeUp(ctx context.Context, r *Report, digest string) error {
 	stored, err := e.db.Plan(ctx, e.cfg.Guild, digest)
 	if err != nil {
 		return err
 	}
+	r.stored = true
+	done, err := e.soFar(ctx, r)
+	if err != nil {
+		return err
+	}
 	decisions, pop := r.Look.Decide(r.Look.Picture.Members)
+	if r.Run.Order.Limit > 0 {
+		pop.Complete = false
+	}
+	addBack(&pop, done)
 	gates, err := e.gates(ctx, r.Look, r.Run.Order.DryRun)
 	if err != nil {
 		return err
@@ -39,12 +45,79 @@ func (e *Engine) takeUp(ctx context.Context, r *Report) error {
 	r.Plan = audit.MakePlan(e.cfg.Guild, r.Decisions, pop, r.Look.Policy.Limits, used, gates)
 	// The plan is named by the digest that was approved, also where a part of it is no longer right.
 	r.Plan.Digest = digest
+	keys := asked(stored)
 	for i := range r.Plan.Actions {
 		a := &r.Plan.Actions[i]
-		a.Key = a.Action.Key(digest, e.cfg.Guild)
+		a.Key = keys[bare(a.Action)]
 	}
 	r.count(pop)
 	return e.trip(ctx, r)
+}
+
+// soFar takes over what the run came to before it was interrupted: what it found, and each action's last outcome. It returns what
+// was done to the guild.
+func (e *Engine) soFar(ctx context.Context, r *Report) (done []audit.Action, err error) {
+	before, err := decode[Counts](r.Run.Counts)
+	if err != nil {
+		return nil, err
+	}
+	r.Counts.Findings = before.Findings
+	rows, err := e.db.ActionsOf(ctx, e.cfg.Guild, r.Run.ID)
+	if err != nil {
+		return nil, err
+	}
+	last := map[string]int{}
+	for _, row := range rows {
+		kind, known := audit.ParseKind(row.Kind)
+		result, settled := audit.ParseResult(row.Outcome)
+		if !known || !settled {
+			continue
+		}
+		o := audit.Outcome{Action: audit.Action{Kind: kind, Member: row.Member, Role: row.Role}, Result: result, Code: row.Code}
+		if result == audit.Done || result == audit.Collateral {
+			done = append(done, o.Action)
+		}
+		if i, again := last[row.Key]; again {
+			r.earlier[i] = o
+			continue
+		}
+		last[row.Key] = len(r.earlier)
+		r.earlier = append(r.earlier, o)
+	}
+	return done, nil
+}
+
+// addBack counts what this run itself took away as still there: brakes are shares of the guild that the plan was made for, and must
+// not close on a run because half of it is done.
+func addBack(pop *audit.Population, done []audit.Action) {
+	for _, a := range done {
+		switch a.Kind {
+		case audit.RemoveRole:
+			if i := slices.IndexFunc(pop.Roles, func(r audit.Role) bool { return r.ID == a.Role }); i >= 0 {
+				pop.Holders[i]++
+			}
+		case audit.KickMember, audit.BanMember:
+			pop.Members++
+		case audit.Contain, audit.GiveRoleBack:
+		}
+	}
+}
+
+// bare is an action without its budget, which may have changed since it was planned.
+func bare(a audit.Action) audit.Action {
+	a.Budget = audit.Ordinary
+	return a
+}
+
+// asked are the keys of a stored plan's actions.
+func asked(plan storage.Plan) map[audit.Action]string {
+	keys := make(map[audit.Action]string, len(plan.Actions))
+	for _, a := range plan.Actions {
+		if kind, ok := audit.ParseKind(a.Kind); ok {
+			keys[audit.Action{Kind: kind, Member: a.Member, Role: a.Role}] = a.Key
+		}
+	}
+	return keys
 }
 
 // passed reports whether a person let this run's plan through the brakes.
@@ -58,22 +131,18 @@ func (e *Engine) passed(ctx context.Context, digest string, run int64) (bool, er
 
 // wanted keeps of today's decisions what the stored plan asked for: only what is in the plan *and* still right.
 func wanted(decisions []audit.Decision, plan storage.Plan, roles []audit.Role) []audit.Decision {
-	asked := map[audit.Action]bool{}
-	for _, a := range plan.Actions {
-		if kind, ok := audit.ParseKind(a.Kind); ok {
-			asked[audit.Action{Kind: kind, Member: a.Member, Role: a.Role}] = true
-		}
-	}
+	keys := asked(plan)
+	has := func(a audit.Action) bool { return keys[a] != "" }
 	var both []audit.Decision
 	for _, d := range decisions {
 		for i := range d.Remove.All() {
-			if !asked[audit.Action{Kind: audit.RemoveRole, Member: d.Member, Role: roles[i].ID}] {
+			if !has(audit.Action{Kind: audit.RemoveRole, Member: d.Member, Role: roles[i].ID}) {
 				d.Remove = d.Remove.Minus(audit.RoleSet{}.With(i))
 			}
 		}
 		d.Privileged = d.Privileged.And(d.Remove)
-		d.Kick = d.Kick && asked[audit.Action{Kind: audit.KickMember, Member: d.Member}]
-		d.Ban = d.Ban && asked[audit.Action{Kind: audit.BanMember, Member: d.Member}]
+		d.Kick = d.Kick && has(audit.Action{Kind: audit.KickMember, Member: d.Member})
+		d.Ban = d.Ban && has(audit.Action{Kind: audit.BanMember, Member: d.Member})
 		if d.Acts() {
 			both = append(both, d)
 		}
@@ -92,12 +161,23 @@ func (e *Engine) perform(ctx context.Context, r *Report, guilds Guilds, w Writer
 	if err := e.db.MovePlan(ctx, e.cfg.Guild, r.Plan.Digest, storage.PlanStored, storage.PlanPerforming); err != nil && !errors.Is(err, storage.ErrConflict) {
 		return err
 	}
-	for _, a := range free {
-		o, err := e.act(ctx, r, a, guilds, w)
+	var single int64 // the single-use override that something was done under, for the member in hand
+	for i, a := range free {
+		o, override, err := e.act(ctx, r, a, guilds, w)
+		if o.Result != 0 {
+			r.Outcomes = append(r.Outcomes, o)
+		}
+		if override != 0 {
+			single = override
+		}
+		// An override stands for all that is done to its member, not for the first role.
+		if over := i+1 == len(free) || free[i+1].Member != a.Member; err == nil && over && single != 0 {
+			err = e.useUp(ctx, single)
+			single = 0
+		}
 		if err != nil {
 			return err
 		}
-		r.Outcomes = append(r.Outcomes, o)
 	}
 	err = e.db.MovePlan(ctx, e.cfg.Guild, r.Plan.Digest, storage.PlanPerforming, storage.PlanPerformed)
 	if errors.Is(err, storage.ErrConflict) {
@@ -106,22 +186,35 @@ func (e *Engine) perform(ctx context.Context, r *Report, guilds Guilds, w Writer
 	return err
 }
 
-// act takes one action through all that stands before it: a place in the line, a fresh look, the recorded intention, the call.
-func (e *Engine) act(ctx context.Context, r *Report, a audit.Planned, guilds Guilds, w Writer) (audit.Outcome, error) {
+// Codes of actions that were not tried because of us or the way to Discord, not because of the member.
+const (
+	codeNoSlot     = "no_slot"
+	codeUnreadable = "member_unreadable"
+)
+
+// CallWithin bounds one call to Discord. A stop does not cut it off: a call in hand is finished and its outcome recorded.
+const CallWithin = 4 * time.Second
+
+// act takes one action through all that stands before it: a place in the line, a fresh look, the recorded intention, the call. It
+// returns the single-use override that it was done under, if any. A result of zero means that nothing came of it.
+func (e *Engine) act(ctx context.Context, r *Report, a audit.Planned, guilds Guilds, w Writer) (o audit.Outcome, override int64, err error) {
+	notTried := func(result audit.Result, code string) (audit.Outcome, int64, error) {
+		return audit.Outcome{Action: a.Action, Result: result, Code: code}, 0, e.note(ctx, r, a, result, code)
+	}
 	slot, err := w.Reserve(ctx, a.Action, auditReason(r.Run, a))
 	if err != nil {
 		if ctx.Err() != nil {
-			return audit.Outcome{}, context.Cause(ctx)
+			return o, 0, context.Cause(ctx)
 		}
-		return audit.Outcome{Action: a.Action, Result: audit.NotTried, Code: "no_slot"}, e.note(ctx, r, a, audit.NotTried, "no_slot")
+		return notTried(audit.NotTried, codeNoSlot)
 	}
-	result, code, decision, err := e.stillRight(ctx, r, a, guilds)
-	if err != nil || result != 0 {
+	fresh, err := e.stillRight(ctx, r, a, guilds)
+	if err != nil || fresh.result != 0 {
 		slot.Release()
 		if err != nil {
-			return audit.Outcome{}, err
+			return o, 0, err
 		}
-		return audit.Outcome{Action: a.Action, Result: result, Code: code}, e.note(ctx, r, a, result, code)
+		return notTried(fresh.result, fresh.code)
 	}
 	intention, err := e.db.Intend(ctx, e.cfg.Fence, storage.Action{
 		Guild: e.cfg.Guild, Run: r.Run.ID, Plan: r.Plan.Digest, Key: a.Key, Member: a.Member, Kind: a.Kind.String(), Role: a.Role,
@@ -130,50 +223,65 @@ func (e *Engine) act(ctx context.Context, r *Report, a audit.Planned, guilds Gui
 	if err != nil {
 		slot.Release()
 		if errors.Is(err, storage.ErrConflict) {
-			return audit.Outcome{Action: a.Action, Result: audit.NotTried, Code: "in_hand"}, e.note(ctx, r, a, audit.NotTried, "in_hand")
+			return notTried(audit.NotTried, "in_hand")
 		}
-		return audit.Outcome{}, err
+		return o, 0, err
 	}
-	o := slot.Do(ctx)
-	// The call is made: what came of it is recorded even if the context has ended meanwhile.
+	// What is intended is done and recorded, even if the context ends meanwhile.
 	done := context.WithoutCancel(ctx)
+	call, end := context.WithTimeout(done, CallWithin)
+	defer end()
+	o = slot.Do(call)
 	if err := e.db.Settle(done, intention.ID, o.Result.String(), o.Code, e.now()); err != nil {
-		return o, err
+		return o, 0, err
 	}
-	if err := e.useUp(done, r, decision, o); err != nil {
-		return o, err
+	if !o.Result.GivesBack() {
+		override = fresh.override
 	}
-	return o, e.note(done, r, a, o.Result, o.Code)
+	return o, override, e.note(done, r, a, o.Result, o.Code)
 }
 
-// stillRight looks at the member once more, with everything read afresh: result 0 means go on, else it says why not.
-func (e *Engine) stillRight(ctx context.Context, r *Report, a audit.Planned, guilds Guilds) (result audit.Result, code string, d audit.Decision, err error) {
+// second is what a look right before a write says: result 0 means go on, else it and the code say why not.
+type second struct {
+	result   audit.Result
+	code     string
+	override int64 // the single-use override that asks for it; zero: none
+}
+
+// stillRight looks at the member once more, with everything read afresh, and asks whether the run is still ours to work on.
+func (e *Engine) stillRight(ctx context.Context, r *Report, a audit.Planned, guilds Guilds) (s second, err error) {
 	guild, member, err := guilds.Member(ctx, a.Member)
-	if errors.Is(err, ErrNoMember) {
-		return audit.Gone, "member_left", d, nil
-	}
-	if err != nil {
-		if ctx.Err() != nil {
-			return 0, "", d, context.Cause(ctx)
-		}
-		return audit.NotTried, "member_unreadable", d, nil
+	switch {
+	case errors.Is(err, ErrNoMember):
+		return second{result: audit.Gone, code: "member_left"}, nil
+	case err != nil && ctx.Err() != nil:
+		return s, context.Cause(ctx)
+	case err != nil:
+		return second{result: audit.NotTried, code: codeUnreadable}, nil
 	}
 	pic := r.Look.Picture
 	pic.Guild = guild
 	look, err := e.Look(ctx, pic, Wish{Act: r.Look.Scene.Ordered})
 	if err != nil {
-		return 0, "", d, err
+		return s, err
 	}
 	f := look.Scene.Facts(member)
-	d = audit.Decide(f, audit.Classify(f), &look.Policy)
+	d := audit.Decide(f, audit.Classify(f), &look.Policy)
 	if why := noLonger(a.Action, &d, look.Scene); why != "" {
-		return audit.NotTried, why, d, nil
+		return second{result: audit.NotTried, code: why}, nil
 	}
 	held, err := e.heldNow(ctx, r, look, a, d)
-	if err != nil || held == "" {
-		return 0, "", d, err
+	if err != nil {
+		return s, err
 	}
-	return audit.NotTried, held, d, nil
+	if held != "" {
+		return second{result: audit.NotTried, code: held}, nil
+	}
+	if d.SingleUse {
+		s.override = look.overrides[d.Member].ID
+	}
+	// Last of all: a stop by a person reaches the run before its next write.
+	return s, e.alive(ctx, r.Run.ID, nil)
 }
 
 // noLonger says why a fresh decision does not ask for the action any more; empty if it does.
@@ -237,14 +345,11 @@ func only(d audit.Decision, a audit.Action, roles []audit.Role) audit.Decision {
 	return d
 }
 
-// useUp marks a single-use override once it has done something.
-func (e *Engine) useUp(ctx context.Context, r *Report, d audit.Decision, o audit.Outcome) error {
-	if !d.SingleUse || o.Result.GivesBack() {
-		return nil
-	}
-	err := e.db.UseOverride(ctx, e.cfg.Guild, r.Look.overrides[d.Member].ID, e.now())
+// useUp marks a single-use override under which something was done.
+func (e *Engine) useUp(ctx context.Context, override int64) error {
+	err := e.db.UseOverride(context.WithoutCancel(ctx), e.cfg.Guild, override, e.now())
 	if errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrNotFound) {
-		return nil // used up by an earlier action of the same member, or removed meanwhile
+		return nil // removed meanwhile
 	}
 	return err
 }
@@ -304,7 +409,11 @@ func (e *Engine) Recover(ctx context.Context, guilds Guilds) (settled int, err e
 		if isSo(a, guild, member, errors.Is(err, ErrNoMember)) {
 			result, code = audit.Done, "seen_after_restart"
 		}
-		if err := e.db.Settle(ctx, a.ID, result.String(), code, e.now()); err != nil {
+		err = e.db.Settle(ctx, a.ID, result.String(), code, e.now())
+		if errors.Is(err, storage.ErrConflict) { // somebody else has looked
+			continue
+		}
+		if err != nil {
 			return settled, err
 		}
 		kind, _ := audit.ParseKind(a.Kind)
@@ -321,8 +430,15 @@ func (e *Engine) Recover(ctx context.Context, guilds Guilds) (settled int, err e
 // isSo reports whether the member looks as if the action had been done.
 func isSo(a storage.Action, guild audit.Guild, m audit.Member, left bool) bool {
 	if left {
-		return true
+		return a.Kind != audit.GiveRoleBack.String()
 	}
 	i := slices.IndexFunc(guild.Roles, func(r audit.Role) bool { return r.ID == a.Role })
-	return a.Kind == audit.RemoveRole.String() && (i < 0 || !m.Roles.Has(i))
+	holds := i >= 0 && m.Roles.Has(i)
+	switch a.Kind {
+	case audit.RemoveRole.String(), audit.Contain.String():
+		return !holds
+	case audit.GiveRoleBack.String():
+		return holds
+	}
+	return false
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/disgoorg/snowflake/v2"
 
@@ -131,7 +132,7 @@ func (e *Engine) standing(ctx context.Context, run int64) (map[subject]stand, er
 	if run != 0 {
 		r, err := e.db.Run(ctx, run)
 		if errors.Is(err, storage.ErrNotFound) || err == nil && r.Guild != e.cfg.Guild {
-			return nil, problem.New(problem.Usage, fmt.Sprintf("there is no run %d in this guild", run), "see `gatecamp audit history`")
+			return nil, noRun(run)
 		}
 		if err != nil {
 			return nil, err
@@ -142,12 +143,48 @@ func (e *Engine) standing(ctx context.Context, run int64) (map[subject]stand, er
 		filter.At = r.Ended
 	}
 	found := map[subject]stand{}
+	var since []storage.Finding // changed after the run
 	err := eachFinding(ctx, e.db, e.cfg.Guild, filter, func(f storage.Finding) {
-		key := subject{kind: f.SubjectKind, id: f.Subject}
-		if f.SubjectKind == storage.SubjectRole {
-			key.slot = f.Category + f.Slot
+		found[subjectOf(f)] = stand{f.Category, f.Wanted}
+		if !filter.At.IsZero() && f.Changed.After(filter.At) {
+			since = append(since, f)
 		}
-		found[key] = stand{f.Category, f.Wanted}
 	})
-	return found, err
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range since {
+		wanted, err := e.wantedAt(ctx, f, filter.At)
+		if err != nil {
+			return nil, err
+		}
+		found[subjectOf(f)] = stand{f.Category, wanted}
+	}
+	return found, nil
+}
+
+func subjectOf(f storage.Finding) subject {
+	key := subject{kind: f.SubjectKind, id: f.Subject}
+	if f.SubjectKind == storage.SubjectRole {
+		key.slot = f.Category + f.Slot
+	}
+	return key
+}
+
+// wantedAt is what the policy wanted for a finding at an earlier instant: what the first change after it found.
+func (e *Engine) wantedAt(ctx context.Context, f storage.Finding, at time.Time) (string, error) {
+	changes, err := e.db.FindingChanges(ctx, e.cfg.Guild, f.ID)
+	if err != nil {
+		return "", err
+	}
+	for _, c := range changes {
+		if c.What != storage.ChangeFacts || !c.At.After(at) {
+			continue
+		}
+		before, err := decode[struct {
+			Wanted string `json:"wanted"`
+		}](c.Before)
+		return before.Wanted, err
+	}
+	return f.Wanted, nil
 }

@@ -30,10 +30,10 @@ type Counts struct {
 // foundMembers turns decisions into what is stored of them.
 func foundMembers(s *audit.Scene, decisions []audit.Decision, plan *audit.Plan) []storage.Found {
 	held := map[snowflake.ID][]string{}
-	free := map[snowflake.ID]bool{}
+	free := map[snowflake.ID]audit.Kind{} // the last, and so the most, that nothing holds
 	for _, a := range plan.Actions {
 		if len(a.Held) == 0 {
-			free[a.Member] = true
+			free[a.Member] = a.Kind
 		}
 		for _, by := range a.Held {
 			if code := by.String(); !slices.Contains(held[a.Member], code) {
@@ -57,14 +57,15 @@ func foundMembers(s *audit.Scene, decisions []audit.Decision, plan *audit.Plan) 
 }
 
 // allowed is what gates, brakes and reach leave of the wanted action.
-func allowed(d *audit.Decision, anything bool) string {
-	switch {
-	case !d.Acts():
-		return min(d.Act, audit.Report).String()
-	case anything:
+func allowed(d *audit.Decision, free audit.Kind) string {
+	switch free {
+	case audit.KickMember, audit.BanMember:
 		return d.Act.String()
+	case audit.RemoveRole, audit.Contain:
+		return min(d.Act, audit.Strip).String()
+	case audit.GiveRoleBack:
 	}
-	return audit.Report.String()
+	return min(d.Act, audit.Report).String()
 }
 
 func memberFacts(s *audit.Scene, d *audit.Decision) storage.FindingFacts {

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gatecamp/audit"
+	"gatecamp/internal/problem"
 	"gatecamp/internal/wrap"
 	"gatecamp/storage"
 	"gatecamp/trail"
@@ -23,9 +25,10 @@ const (
 	KindApply    = "apply"    // performs one stored plan
 )
 
+// How a run ended before its work did.
 var (
-	errStopped  = errors.New("the run was stopped by a person")
-	errDeadline = errors.New("the run's time was over")
+	ErrStopped  = problem.New(problem.Failed, "the run was stopped by a person; what was done is recorded", "see it with `gatecamp audit history`")
+	ErrDeadline = problem.New(problem.Failed, "the run's time was over; what was done is recorded", "order a new run, or set a longer GATECAMP_RUN_DEADLINE")
 )
 
 // Report is what a run came to.
@@ -37,7 +40,13 @@ type Report struct {
 	Population audit.Population
 	Counts     Counts
 	Outcomes   []audit.Outcome
+
+	stored  bool            // the plan is
+	earlier []audit.Outcome // of the same run, before it was taken up again
 }
+
+// outcomes are all of the run, earlier ones first.
+func (r *Report) outcomes() []audit.Outcome { return slices.Concat(r.earlier, r.Outcomes) }
 
 // Sweep works on a run that was ordered: it gathers, decides, plans and stores, and performs what the order and every gate and brake
 // let through. The writer may be nil: then nothing is performed. It ends with the run in a state that says how far it came; an
@@ -51,8 +60,9 @@ func (e *Engine) Sweep(ctx context.Context, run storage.Run, guilds Guilds, w Wr
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	if !run.Order.Deadline.IsZero() {
+		// A run that is resumed has its time once more: what it waited for is not its fault.
 		var end context.CancelFunc
-		work, end = context.WithDeadlineCause(work, run.Order.Deadline, errDeadline)
+		work, end = context.WithTimeoutCause(work, run.Order.Deadline.Sub(run.Created), ErrDeadline)
 		defer end()
 	}
 	r := &Report{Run: run}
@@ -62,8 +72,13 @@ func (e *Engine) Sweep(ctx context.Context, run storage.Run, guilds Guilds, w Wr
 	cause := context.Cause(work)
 	stop(nil)
 	_ = beats.Wait()
-	return r, e.end(context.WithoutCancel(ctx), r, failed, cause)
+	last, enough := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
+	defer enough()
+	return r, e.end(last, r, failed, cause)
 }
+
+// endWithin is how long a run that was stopped may take to write down how far it came.
+const endWithin = 15 * time.Second
 
 // beat gives signs of life; it stops the work as soon as the run is no longer ours to work on.
 func (e *Engine) beat(ctx context.Context, run int64, stop context.CancelCauseFunc) {
@@ -75,15 +90,24 @@ func (e *Engine) beat(ctx context.Context, run int64, stop context.CancelCauseFu
 			return
 		case <-tick.C:
 		}
-		err := e.db.BeatRun(ctx, run, e.cfg.Owner, e.now(), nil)
-		if errors.Is(err, storage.ErrConflict) {
-			stop(errStopped)
+		err := e.alive(ctx, run, nil)
+		if errors.Is(err, ErrStopped) {
+			stop(ErrStopped)
 			return
 		}
 		if err != nil && ctx.Err() == nil {
 			e.cfg.Log.WarnContext(ctx, "sign of life not stored", "run", run, "error", err)
 		}
 	}
+}
+
+// alive leaves a sign of life, with the counts so far (nil leaves them); ErrStopped if the run is no longer ours to work on.
+func (e *Engine) alive(ctx context.Context, run int64, counts json.RawMessage) error {
+	err := e.db.BeatRun(ctx, run, e.cfg.Owner, e.now(), counts)
+	if errors.Is(err, storage.ErrConflict) {
+		return ErrStopped
+	}
+	return err
 }
 
 // work is the line from the picture to the outcomes.
@@ -95,8 +119,12 @@ func (e *Engine) work(ctx context.Context, r *Report, guilds Guilds, w Writer) e
 	if r.Look, err = e.lookFor(ctx, r.Run, pic); err != nil {
 		return err
 	}
-	if r.Run.Order.Kind == KindApply || r.Run.Digest != "" {
-		err = e.takeUp(ctx, r)
+	digest, err := plannedBefore(r.Run)
+	if err != nil {
+		return err
+	}
+	if digest != "" {
+		err = e.takeUp(ctx, r, digest)
 	} else {
 		err = e.plan(ctx, r)
 	}
@@ -109,9 +137,26 @@ func (e *Engine) work(ctx context.Context, r *Report, guilds Guilds, w Writer) e
 	return e.perform(ctx, r, guilds, w)
 }
 
+// plannedBefore is the digest of the stored plan that the run performs: the one it was ordered to apply, or the one that it stored
+// before it was interrupted or its process died. Empty: it has still to plan.
+func plannedBefore(run storage.Run) (string, error) {
+	if run.Order.Plan != "" {
+		return run.Order.Plan, nil
+	}
+	if run.Digest != "" {
+		return run.Digest, nil
+	}
+	c, err := decode[Counts](run.Counts)
+	return c.Summary.Digest, err
+}
+
 // lookFor gathers under exactly what was ordered.
 func (e *Engine) lookFor(ctx context.Context, run storage.Run, pic Picture) (*Look, error) {
-	wish := Wish{PolicyVersion: run.Order.PolicyVersion}
+	policy, err := e.orderedPolicy(ctx, run.Order)
+	if err != nil {
+		return nil, err
+	}
+	wish := Wish{Policy: &policy, PolicyVersion: run.Order.PolicyVersion}
 	if run.Order.Mode != "" {
 		act, ok := audit.ParseAct(run.Order.Mode)
 		if !ok {
@@ -138,9 +183,9 @@ func (l *Look) Decide(members []audit.Member) ([]audit.Decision, audit.Populatio
 func (e *Engine) plan(ctx context.Context, r *Report) error {
 	order := r.Run.Order
 	members, extent := scope(order, r.Look)
-	decisions, pop := r.Look.Decide(r.Look.Picture.Members)
+	decisions, pop := r.Look.Decide(members)
 	if order.Limit > 0 {
-		decisions, pop = r.Look.Decide(members)
+		pop.Complete = false // also where the guild is smaller than the limit
 	}
 	if len(order.Members) > 0 {
 		decisions = slices.DeleteFunc(decisions, func(d audit.Decision) bool { return !slices.Contains(order.Members, d.Member) })
@@ -196,6 +241,11 @@ func (e *Engine) store(ctx context.Context, r *Report, extent storage.Extent) er
 	r.Counts.Findings.Opened, r.Counts.Findings.Changed = applied.Opened, applied.Changed
 	r.Counts.Findings.Closed, r.Counts.Findings.Unchanged = applied.Closed, applied.Unchanged
 	if err := e.db.StorePlan(ctx, storedPlan(&r.Plan, r.Run, r.Look)); err != nil {
+		return err
+	}
+	// From here on a process that takes the run up finds this plan, and makes no other.
+	r.stored = true
+	if err := e.alive(ctx, r.Run.ID, encode(r.Counts)); err != nil {
 		return err
 	}
 	if err := e.trip(ctx, r); err != nil {
@@ -263,17 +313,19 @@ func (r *Report) count(pop audit.Population) {
 
 // end moves the run to the state that says how far it came, and keeps what failed.
 func (e *Engine) end(ctx context.Context, r *Report, failed, cause error) error {
-	move := storage.Move{Run: r.Run.ID, From: storage.Running, At: e.now(), Digest: r.Plan.Digest}
+	move := storage.Move{Run: r.Run.ID, From: storage.Running, At: e.now()}
 	if r.Look != nil {
-		r.Counts.Summary = audit.Summarize(r.Plan, r.Outcomes)
-		move.Counts, move.Sources = encode(r.Counts), r.Look.sources()
+		r.Counts.Summary = audit.Summarize(r.Plan, r.outcomes())
+		if move.Sources = r.Look.sources(); r.stored {
+			move.Counts, move.Digest = encode(r.Counts), r.Plan.Digest
+		}
 	}
 	switch {
-	case errors.Is(cause, errStopped):
-		return errors.Join(errStopped, e.reload(ctx, r))
-	case errors.Is(cause, errDeadline):
+	case errors.Is(cause, ErrStopped) || errors.Is(failed, ErrStopped):
+		return errors.Join(ErrStopped, e.reload(ctx, r))
+	case failed != nil && errors.Is(cause, ErrDeadline):
 		move.To, move.Error = storage.DeadlineExceeded, "deadline"
-		failed = errDeadline
+		failed = ErrDeadline
 	case failed != nil && cause != nil:
 		move.To, move.Error = storage.Interrupted, "stopped"
 	case errors.Is(failed, storage.ErrFenced):
@@ -282,12 +334,15 @@ func (e *Engine) end(ctx context.Context, r *Report, failed, cause error) error 
 		move.To, move.Error = storage.Failed, errorCode(failed)
 	case r.Look.Verdict.Health == audit.Blind:
 		move.To, move.Error = storage.CompletedWithErrors, "auth_blind"
-	case slices.ContainsFunc(r.Outcomes, wentWrong):
+	case slices.ContainsFunc(r.outcomes(), wentWrong):
 		move.To, move.Error = storage.CompletedWithErrors, "actions_failed"
 	default:
 		move.To = storage.Succeeded
 	}
 	ended, err := e.db.MoveRun(ctx, move)
+	if errors.Is(err, storage.ErrConflict) { // a person was faster
+		return errors.Join(ErrStopped, failed, e.reload(ctx, r))
+	}
 	if err == nil {
 		r.Run = ended
 	}
@@ -306,7 +361,9 @@ func wentWrong(o audit.Outcome) bool {
 	switch o.Result {
 	case audit.Refused, audit.NotApplied, audit.Collateral, audit.FailedCall:
 		return true
-	case audit.Done, audit.AlreadySo, audit.Gone, audit.NotTried:
+	case audit.NotTried:
+		return o.Code == codeNoSlot || o.Code == codeUnreadable
+	case audit.Done, audit.AlreadySo, audit.Gone:
 	}
 	return false
 }
