@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gatecamp/audit/reconcile"
+	"gatecamp/audit/snapshot"
 	"gatecamp/auth"
 	"gatecamp/config"
 	"gatecamp/internal/problem"
@@ -113,7 +114,7 @@ func (s *session) author(reason string) (storage.Author, error) {
 // auth opens the Auth that the settings name.
 func (s *session) auth() (reconcile.Auth, func() error, error) {
 	if path, ok := strings.CutPrefix(s.cfg.AuthURL.Reveal(), "snapshot:"); ok {
-		file := snapshotAuth(path)
+		file := snapshot.OpenAuth(path)
 		return file, func() error { return nil }, nil
 	}
 	if !s.cfg.AuthURL.IsSet() {
