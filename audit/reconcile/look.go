@@ -122,7 +122,9 @@ func overlap(d *audit.Directory, pic Picture) (share int64, known bool) {
 // baseline is what this Auth normally looks like. Another Auth than last time is met for the first time, and finds the lock armed.
 func (e *Engine) baseline(ctx context.Context, d *audit.Directory, at time.Time) (audit.Counts, error) {
 	last, err := e.db.LastRead(ctx, e.cfg.Source)
-	if errors.Is(err, storage.ErrNotFound) || err == nil && last.Fingerprint != d.Fingerprint {
+	// An Auth without users has no fingerprint. That is an outage, not another Auth: what comes back is compared with what was.
+	other := last.Fingerprint != d.Fingerprint && last.Fingerprint != "" && d.Fingerprint != ""
+	if errors.Is(err, storage.ErrNotFound) || err == nil && other {
 		return nil, nil
 	}
 	if err != nil {
