@@ -53,6 +53,7 @@ func empty(t testing.TB) schema {
 	})
 	q := u.Query()
 	q.Set("search_path", name)
+	q.Set("synchronous_commit", "off") // a test does not wait for the disk
 	u.RawQuery = q.Encode()
 	return schema{secret.New(u.String())}
 }
@@ -84,3 +85,5 @@ func (s schema) Die(t testing.TB, store storage.Store) {
 func (s schema) LeasesEnd() bool { return true }
 
 func TestStore(t *testing.T) { storagetest.Run(t, fresh) }
+
+func BenchmarkStore(b *testing.B) { storagetest.Benchmarks(b, fresh) }

@@ -2,7 +2,7 @@ package relational
 
 import (
 	"context"
-	"encoding/json"
+	"strconv"
 
 	"github.com/disgoorg/snowflake/v2"
 
@@ -183,7 +183,7 @@ func (d *difference) change(ctx context.Context, tx Tx) error {
 		}
 		return changeRow(d.look.Guild, storage.FindingChange{
 			Finding: st.id, At: d.look.At, Run: d.look.Run, What: storage.ChangeFacts,
-			Before: before[st.id], After: snapshot(after),
+			Before: before[st.id], After: logged(after, d.documents[st.found]),
 		})
 	})
 	if err != nil {
@@ -197,35 +197,50 @@ func (d *difference) change(ctx context.Context, tx Tx) error {
 	})
 }
 
+// befores are the facts that stand, as the change log keeps them.
 func (d *difference) befores(ctx context.Context, tx Tx) (map[int64][]byte, error) {
 	before := make(map[int64][]byte, len(d.changed))
 	args := make([]any, len(d.changed))
 	for i, st := range d.changed {
 		args[i] = st.id
 	}
+	type standing struct {
+		id    int64
+		facts []byte
+	}
+	scan := func(row Row) (st standing, err error) {
+		var f storage.FindingFacts
+		var document string
+		err = row.Scan(&st.id, &f.User, &f.Wanted, &f.Allowed, &f.Layer, &document, &f.GrantedBy)
+		st.facts = logged(f, document)
+		return st, err
+	}
 	for _, some := range chunks(args) {
-		q := newQuery(`SELECT `+findingColumns+` FROM finding WHERE guild_id = $1`, int64(d.look.Guild)).in("id", some)
-		rows, err := list(ctx, tx, scanFinding, q.sql.String(), q.args...)
+		all, err := list(ctx, tx, scan, inQuery(`SELECT id, user_id, wanted, allowed, layer, facts, COALESCE(granted_by, 0) FROM finding WHERE id IN`, len(some)), some...)
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range rows {
-			before[f.ID] = snapshot(f.FindingFacts)
+		for _, st := range all {
+			before[st.id] = st.facts
 		}
 	}
 	return before, nil
 }
 
-// snapshot is a finding's facts as the change log keeps them.
-func snapshot(f storage.FindingFacts) []byte {
-	b := map[string]any{"wanted": f.Wanted, "allowed": f.Allowed, "layer": f.Layer, "facts": json.RawMessage(encodeFacts(f))}
+// logged is a finding's facts as the change log keeps them.
+func logged(f storage.FindingFacts, document string) []byte {
+	b := make([]byte, 0, 128+len(document))
+	for _, pair := range [...][2]string{{`{"wanted":`, f.Wanted}, {`,"allowed":`, f.Allowed}, {`,"layer":`, f.Layer}} {
+		b = appendCode(append(b, pair[0]...), pair[1])
+	}
+	b = append(append(b, `,"facts":`...), document...)
 	if f.User != 0 {
-		b["user"] = f.User
+		b = strconv.AppendInt(append(b, `,"user":`...), f.User, 10)
 	}
 	if f.GrantedBy != 0 {
-		b["granted_by"] = f.GrantedBy
+		b = appendID(append(b, `,"granted_by":`...), f.GrantedBy)
 	}
-	return []byte(encode(b))
+	return append(b, '}')
 }
 
 func grantor(f storage.FindingFacts) any {

@@ -15,15 +15,13 @@ func (s *Store) StorePlan(ctx context.Context, p storage.Plan) (err error) {
 	defer wrap.Err(&err, "plans.StorePlan(%s)", p.Digest)
 	untouched := encode(p.Untouched)
 	held := make([]string, len(p.Actions))
-	sum := ""
+	var all []byte
 	for i, a := range p.Actions {
 		held[i] = encode(a.Held)
-		sum += a.Key + "\x00" + held[i] + "\x00"
-		if len(sum) > 1<<16 {
-			sum = fingerprint(sum)
-		}
+		all = append(append(all, a.Key...), 0)
+		all = append(append(all, held[i]...), 0)
 	}
-	sum = fingerprint(sum)
+	sum := fingerprint(all)
 	return s.db.Write(ctx, func(tx Tx) error {
 		if err := tx.Alone(ctx, "plans:"+p.Guild.String()); err != nil {
 			return err

@@ -247,8 +247,8 @@ func encode(v any) string {
 	return string(b)
 }
 
-func fingerprint(v string) string {
-	sum := sha256.Sum256([]byte(v))
+func fingerprint(v []byte) string {
+	sum := sha256.Sum256(v)
 	return hex.EncodeToString(sum[:16])
 }
 

@@ -122,8 +122,13 @@ func (t *tx) Repeat(ctx context.Context, query string, n int, args func(i int) [
 		return translate(ctx, err)
 	}
 	defer func() { err = errors.Join(err, prepared.Close()) }()
+	// For a context that can end the driver starts a goroutine with each execution; one row is quick enough to do without.
+	row := context.WithoutCancel(ctx)
 	for i := range n {
-		if _, err := prepared.ExecContext(ctx, args(i)...); err != nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := prepared.ExecContext(row, args(i)...); err != nil {
 			return translate(ctx, err)
 		}
 	}

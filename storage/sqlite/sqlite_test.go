@@ -51,3 +51,20 @@ func (f file) Die(t testing.TB, s storage.Store) {
 func (f file) LeasesEnd() bool { return false }
 
 func TestStore(t *testing.T) { storagetest.Run(t, fresh) }
+
+// durable waits for the disk, as production does.
+type durable struct{ file }
+
+func (d durable) Open(t testing.TB) storage.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: d.path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func BenchmarkStore(b *testing.B) {
+	storagetest.Benchmarks(b, func(t testing.TB) storagetest.Database { return durable{fresh(t).(file)} })
+}

@@ -123,8 +123,8 @@ func testLooks(t *testing.T, s suite) {
 			t.Errorf("findings are %+v", all)
 		}
 		log := must(s.FindingChanges(t.Context(), g, all[2].ID))(t)
-		if len(log) != 1 || log[0].Run != 2 || string(log[0].Before) != `{"allowed":"","facts":{"held":["10","11"]},"layer":"","wanted":"report"}` ||
-			string(log[0].After) != `{"allowed":"","facts":{"held":["10"]},"layer":"","wanted":"report"}` {
+		if len(log) != 1 || log[0].Run != 2 || string(log[0].Before) != `{"wanted":"report","allowed":"","layer":"","facts":{"held":["10","11"]}}` ||
+			string(log[0].After) != `{"wanted":"report","allowed":"","layer":"","facts":{"held":["10"]}}` {
 			t.Errorf("change log is %+v", log)
 		}
 	})
