@@ -129,7 +129,7 @@ var homes = []struct {
 	{"github.com/sethvargo/go-envconfig", []string{"config"}},
 	{"github.com/goccy/go-yaml", []string{"audit/policyfile", "config"}},
 	{"github.com/nicksnyder/go-i18n/v2", []string{"i18n"}},
-	{"github.com/gofrs/flock", []string{"storage/sqlite"}},
+	{"github.com/gofrs/flock", []string{"storage/sqlite", "migrations"}},
 	{"github.com/spf13/cobra", []string{"cmd/gatecamp"}},
 	{"github.com/spf13/pflag", []string{"cmd/gatecamp"}},
 	{"github.com/prometheus/client_golang", []string{"cmd/gatecamp", "web"}},

@@ -35,17 +35,17 @@ func TestAServerThatIsNotThereIsGone(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err = postgres.Open(t.Context(), secret.New("postgres://user:hunter2@"+address+"/db"), postgres.Config{})
+	_, err = postgres.Open(t.Context(), secret.New("postgres://user:canary2@"+address+"/db"), postgres.Config{})
 	wantProblem(t, err, storage.ErrGone)
-	if err != nil && strings.Contains(err.Error(), "hunter2") {
+	if err != nil && strings.Contains(err.Error(), "canary") {
 		t.Errorf("the error shows the password: %v", err)
 	}
 }
 
 func TestAnAddressThatCannotBeUnderstoodKeepsItsSecret(t *testing.T) {
-	for _, address := range []string{"postgres://user:hunter2@host:port/db", "postgres://user:hun%ter2@host/db", "user=a password='hunter2", "mysql://user:hunter2@host/db"} {
+	for _, address := range []string{"postgres://user:canary2@host:port/db", "postgres://user:canary%ter2@host/db", "user=a password='canary2", "mysql://user:canary2@host/db"} {
 		_, err := postgres.Open(t.Context(), secret.New(address), postgres.Config{Connect: 50 * time.Millisecond})
-		if problem.KindOf(err) != problem.Usage || strings.Contains(err.Error(), "hunter2") {
+		if problem.KindOf(err) != problem.Usage || strings.Contains(err.Error(), "canary") {
 			t.Errorf("error %v, want a usage problem without the password", err)
 		}
 	}

@@ -40,6 +40,12 @@ func (s *Store) ApplyLook(ctx context.Context, look storage.Look) (done storage.
 	if err != nil {
 		return done, err
 	}
+	// A live event mostly finds nothing new; then nobody who writes has to wait for it.
+	if l.isNarrow() {
+		if err := s.db.Read(ctx, func(tx Tx) error { return l.compare(ctx, tx) }); err != nil || l.isEmpty() {
+			return l.counts(), err
+		}
+	}
 	err = s.db.Write(ctx, func(tx Tx) error {
 		if err := tx.Alone(ctx, "findings:"+look.Guild.String()); err != nil {
 			return err
@@ -57,7 +63,7 @@ func (s *Store) ApplyLook(ctx context.Context, look storage.Look) (done storage.
 	if err != nil {
 		return storage.Applied{}, err
 	}
-	return storage.Applied{Opened: len(l.fresh), Changed: len(l.changed), Closed: len(l.gone), Unchanged: l.same}, nil
+	return l.counts(), nil
 }
 
 // difference is what a look means for the findings that stand.
@@ -65,6 +71,7 @@ type difference struct {
 	look      storage.Look
 	at        map[place]int // index into look.Found
 	documents []string      // of look.Found
+	subjects  []any         // of look.Seen and look.Found, each once
 	undecided map[snowflake.ID]struct{}
 	seen      map[snowflake.ID]struct{}
 
@@ -85,7 +92,26 @@ func newDifference(look storage.Look) (*difference, error) {
 		d.at[p] = i
 		d.documents[i] = encodeFacts(f.FindingFacts)
 	}
+	all := set(look.Seen)
+	for _, f := range look.Found {
+		all[f.Subject] = struct{}{}
+	}
+	d.subjects = make([]any, 0, len(all))
+	for id := range all {
+		d.subjects = append(d.subjects, int64(id))
+	}
 	return d, nil
+}
+
+// isNarrow reports whether the look can only touch findings of a few subjects.
+func (d *difference) isNarrow() bool {
+	return d.look.Extent != storage.Complete && len(d.subjects) <= fewSubjects
+}
+
+func (d *difference) isEmpty() bool { return len(d.fresh)+len(d.changed)+len(d.gone) == 0 }
+
+func (d *difference) counts() storage.Applied {
+	return storage.Applied{Opened: len(d.fresh), Changed: len(d.changed), Closed: len(d.gone), Unchanged: d.same}
 }
 
 func set(list []snowflake.ID) map[snowflake.ID]struct{} {
@@ -102,6 +128,7 @@ func (d *difference) compare(ctx context.Context, tx Tx) error {
 	if err != nil {
 		return err
 	}
+	d.fresh, d.changed, d.gone, d.same = nil, nil, nil, 0
 	known := make([]bool, len(d.look.Found))
 	for _, st := range standings {
 		i, found := d.at[st.place]
@@ -145,25 +172,13 @@ func (d *difference) standings(ctx context.Context, tx Tx) ([]standing, error) {
 		return st, err
 	}
 	q := newQuery(columns, int64(d.look.Guild))
-	if subjects := d.subjects(); d.look.Extent != storage.Complete && len(subjects) <= fewSubjects {
-		if len(subjects) == 0 {
+	if d.isNarrow() {
+		if len(d.subjects) == 0 {
 			return nil, nil
 		}
-		q.in("subject_id", subjects)
+		q.in("subject_id", d.subjects)
 	}
 	return list(ctx, tx, scan, q.add("ORDER BY id").sql.String(), q.args...)
-}
-
-func (d *difference) subjects() []any {
-	all := set(d.look.Seen)
-	for _, f := range d.look.Found {
-		all[f.Subject] = struct{}{}
-	}
-	args := make([]any, 0, len(all))
-	for id := range all {
-		args = append(args, int64(id))
-	}
-	return args
 }
 
 // change brings findings up to date and keeps what they were.

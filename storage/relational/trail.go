@@ -32,6 +32,9 @@ func trailRow(e trail.Entry) []any {
 // AppendTrail satisfies storage.Trail.
 func (s *Store) AppendTrail(ctx context.Context, records []storage.TrailRecord) (err error) {
 	defer wrap.Err(&err, "trail.AppendTrail(%d records)", len(records))
+	if len(records) == 0 {
+		return nil
+	}
 	return s.db.Write(ctx, func(tx Tx) error {
 		if err := knownKeys(ctx, tx, records); err != nil {
 			return err

@@ -3,6 +3,7 @@ package storagetest
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -164,5 +165,16 @@ func testRuns(t *testing.T, s suite) {
 		}
 		_, err := s.Run(t.Context(), 1<<40)
 		want(t, err, storage.ErrNotFound, "unknown run")
+	})
+	t.Run("every guild that left something is known, ascending", func(t *testing.T) {
+		before := must(s.Guilds(t.Context()))(t)
+		withRun, withPolicy, withSetting, bare := guild(), guild(), guild(), guild()
+		newRun(t, s, withRun)
+		must(s.SetPolicy(t.Context(), withPolicy, 0, "x", json.RawMessage(`{}`), author(noon)))(t)
+		ok(t, s.SetSetting(t.Context(), withSetting, "locale", "en", author(noon)))
+		after := must(s.Guilds(t.Context()))(t)
+		if !slices.IsSorted(after) || slices.Contains(after, bare) || len(after) != len(before)+3 {
+			t.Errorf("guilds before %v, after %v", before, after)
+		}
 	})
 }
