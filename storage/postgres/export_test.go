@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 
+	"gatecamp/storage"
 	"gatecamp/storage/relational"
 )
 
@@ -11,5 +12,16 @@ func Exec(ctx context.Context, s *Store, statement string) error {
 	return s.db.Write(ctx, func(tx relational.Tx) error {
 		_, err := tx.Exec(ctx, statement)
 		return err
+	})
+}
+
+// WhileFenced runs something inside a transaction that has checked the lease, as an intention does before it is written.
+func WhileFenced(ctx context.Context, s *Store, f storage.Fence, do func()) error {
+	return s.db.Write(ctx, func(tx relational.Tx) error {
+		if err := tx.Fenced(ctx, f); err != nil {
+			return err
+		}
+		do()
+		return nil
 	})
 }

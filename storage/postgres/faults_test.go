@@ -95,3 +95,39 @@ func TestTheDatabaseRefusesToEmptyOrChangeRecords(t *testing.T) {
 		}
 	}
 }
+
+func TestNobodyTakesALeaseOverBetweenTheCheckAndTheIntention(t *testing.T) {
+	s := fresh(t).(schema)
+	owner, heir, watcher := s.open(t), s.open(t), s.SQL(t)
+	l, err := owner.AcquireLease(t.Context(), 1, storage.Owner{ID: "owner", Since: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := make(chan error, 1)
+	err = postgres.WhileFenced(t.Context(), owner, l.Fence, func() {
+		go func() {
+			_, err := heir.AcquireLease(t.Context(), 1, storage.Owner{ID: "heir", Since: noon})
+			taken <- err
+		}()
+		for waiting := 0; waiting == 0; {
+			select {
+			case err := <-taken:
+				t.Errorf("the lease was taken, or refused, while an intention rested on it: %v", err)
+				taken <- err
+				return
+			default:
+			}
+			if err := watcher.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM pg_stat_activity
+				WHERE wait_event_type = 'Lock' AND query LIKE '%FROM lease%FOR UPDATE%' AND pid <> pg_backend_pid()`).Scan(&waiting); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-taken; !errors.Is(err, storage.ErrConflict) {
+		t.Errorf("afterwards: %v, want ErrConflict, since the owner lives", err)
+	}
+}

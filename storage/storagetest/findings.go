@@ -143,8 +143,11 @@ func testLooks(t *testing.T, s suite) {
 		apply(t, s, storage.Look{Guild: g, At: noon, Extent: storage.Complete, Found: []storage.Found{one}})
 		same(t, storage.Applied{Changed: 1}, apply(t, s, storage.Look{Guild: g, At: noon, Extent: storage.Named, Seen: []snowflake.ID{1}, Found: []storage.Found{knows}}), "known")
 		same(t, storage.Applied{Unchanged: 1}, apply(t, s, storage.Look{Guild: g, At: noon, Extent: storage.Complete, Found: []storage.Found{one}}), "unknown again")
-		if f := must(s.Findings(t.Context(), g, storage.FindingFilter{}))(t)[0]; f.GrantedBy != 99 {
-			t.Errorf("granted by %d, want 99", f.GrantedBy)
+		changed := one
+		changed.Wanted = "strip"
+		same(t, storage.Applied{Changed: 1}, apply(t, s, storage.Look{Guild: g, At: noon, Extent: storage.Complete, Found: []storage.Found{changed}}), "changed")
+		if f := must(s.Findings(t.Context(), g, storage.FindingFilter{}))(t)[0]; f.GrantedBy != 99 || f.Wanted != "strip" {
+			t.Errorf("granted by %d and wanted %s, want 99 and strip", f.GrantedBy, f.Wanted)
 		}
 	})
 	t.Run("nothing is concluded beyond the extent of the look", func(t *testing.T) {

@@ -70,9 +70,10 @@ func testInvocations(t *testing.T, s suite) {
 			count   int
 		}{
 			{0, "permission_denied", 1},
-			{time.Minute, "permission_denied", 2},
+			{0, "permission_denied", 2},
+			{time.Minute, "permission_denied", 3},
 			{2 * time.Minute, "first_run_lock", 1},
-			{storage.RefusalMerge - time.Microsecond, "permission_denied", 3},
+			{storage.RefusalMerge - time.Microsecond, "permission_denied", 4},
 			{storage.RefusalMerge, "permission_denied", 1},
 		} {
 			v := try(g, "a", noon.Add(c.after))
