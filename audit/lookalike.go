@@ -43,7 +43,10 @@ func visible(name string) string {
 
 const braille = '\u2800' // a blank that Unicode counts as a symbol
 
-func fold(s string) string { return norm.NFKD.String(cases.Fold().String(norm.NFC.String(s))) }
+// fold makes case irrelevant. Lower-casing what is folded settles Cherokee, whose letters the library folds the one into the other.
+func fold(s string) string {
+	return norm.NFKD.String(strings.ToLower(cases.Fold().String(norm.NFC.String(s))))
+}
 
 // prototype replaces each character by what Unicode's table says it can be taken for.
 func prototype(s string) string {

@@ -20,7 +20,8 @@ const (
 	Pause                         // somebody stopped everything
 	DryRun                        // this run only reports
 	Roster                        // the member list is not proven to be complete
-	NothingWanted                 // Auth gives nobody any role here: that is an outage, not a plan
+	NothingWanted                 // Auth gives nobody any role: that is an outage, not a plan
+	gates
 )
 
 func (g Gate) String() string {
@@ -222,16 +223,16 @@ func untouched(decisions []Decision, p *Population) map[Category]int {
 }
 
 func closed(g Gates, p *Population) []Gate {
-	var gates []Gate
+	var shut []Gate
 	for _, c := range []struct {
 		gate  Gate
 		shuts bool
 	}{{Lock, g.Locked}, {Pause, g.Paused}, {DryRun, g.DryRun}, {Roster, !p.Complete}} {
 		if c.shuts {
-			gates = append(gates, c.gate)
+			shut = append(shut, c.gate)
 		}
 	}
-	return gates
+	return shut
 }
 
 // trips holds what an earlier plan tripped, as long as this one asks for any of it.
@@ -258,9 +259,9 @@ type holder struct {
 	known    map[Action][]By // by action without its member
 }
 
-func newHolder(gates []Gate, holds []Hold, g Gates, wanted bool) *holder {
+func newHolder(shut []Gate, holds []Hold, g Gates, wanted bool) *holder {
 	h := &holder{brakes: map[By]struct{}{}, switches: g, wanted: wanted, known: map[Action][]By{}}
-	for _, g := range gates {
+	for _, g := range shut {
 		h.gates = append(h.gates, By{Gate: g})
 	}
 	for _, hold := range holds {
