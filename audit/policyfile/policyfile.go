@@ -76,7 +76,7 @@ func Parse(data []byte, name string) (audit.Policy, error) {
 // Check compares the groups and states that the policy names with those that Auth has. Without a Directory nothing is known, and
 // nothing is refused.
 func (d *Document) Check(auth *audit.Directory) error {
-	if faults := d.places.locate(d.Policy.Faults(auth)); len(faults) > 0 {
+	if faults := d.places.locate(d.Policy.Faults(auth), ""); len(faults) > 0 {
 		return refusal(d.name, faults)
 	}
 	return nil

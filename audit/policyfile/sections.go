@@ -15,17 +15,19 @@ import (
 
 // Sections are the parts of a policy, wherever each of them was written; nil or Null: not there.
 type Sections struct {
-	Rules      *Value // by category
-	Limits     *Value
-	Privileged *Value // role ids
+	Rules        *Value // by category
+	RulesAt      string // the path of the rules, such as "aa.policy"; empty: the root
+	Limits       *Value // always at the root
+	Privileged   *Value // role ids
+	PrivilegedAt string // the path of the role ids
 }
 
-// Policy is what the sections mean: defaults for all that they do not say. The paths of faults begin with a category, "limits" or
-// "privileged_roles". With a Directory the names of groups and states are checked too.
+// Policy is what the sections mean: defaults for all that they do not say. With a Directory the names of groups and states
+// are checked too.
 func (s Sections) Policy(auth *audit.Directory) (audit.Policy, Faults) {
 	p, places, faults := s.policy()
 	if len(faults) == 0 {
-		faults = places.locate(p.Faults(auth))
+		faults = places.locate(p.Faults(auth), s.RulesAt)
 	}
 	return p, faults
 }
@@ -40,7 +42,7 @@ const (
 func fileSections(root Value) Sections {
 	rules := root
 	rules.Entries = nil
-	s := Sections{Rules: &rules}
+	s := Sections{Rules: &rules, PrivilegedAt: keyPrivileged}
 	for i := range root.Entries {
 		// A second one stays among the rules, where every key is checked.
 		switch e := &root.Entries[i]; {
@@ -59,11 +61,15 @@ func fileSections(root Value) Sections {
 type places map[string]Fault
 
 // locate gives the faults of a policy their places. What was not written is not the writer's fault: brakes that were derived.
-func (p places) locate(found []audit.PolicyFault) Faults {
+func (p places) locate(found []audit.PolicyFault, rulesAt string) Faults {
 	var faults Faults
 	for _, f := range found {
-		if at, written := p[f.Path]; written {
-			at.Path, at.Says = f.Path, f.Says
+		path := f.Path
+		if !strings.HasPrefix(path, keyLimits+".") {
+			path = join(rulesAt, path)
+		}
+		if at, written := p[path]; written {
+			at.Path, at.Says = path, f.Says
 			faults = append(faults, at)
 		}
 	}
@@ -80,15 +86,15 @@ func (s Sections) policy() (audit.Policy, places, Faults) {
 	p := audit.DefaultPolicy()
 	m := meaning{places: places{}}
 	if s.Rules != nil {
-		m.rules(s.Rules, &p)
+		m.rules(s.Rules, s.RulesAt, &p)
 	}
 	if s.Limits != nil {
 		m.limits(s.Limits, &p.Limits)
 	}
 	if s.Privileged != nil {
-		p.PrivilegedRoles = m.roles(s.Privileged)
+		p.PrivilegedRoles = m.roles(s.Privileged, s.PrivilegedAt)
 	}
-	for _, f := range m.places.locate(p.Faults(nil)) {
+	for _, f := range m.places.locate(p.Faults(nil), s.RulesAt) {
 		if !slices.ContainsFunc(m.faults, func(g Fault) bool { return g.Path == f.Path }) {
 			m.faults = append(m.faults, f)
 		}
@@ -143,8 +149,8 @@ func sample(known []string) string {
 	return strings.Join(known, ", ")
 }
 
-func (m *meaning) rules(v *Value, p *audit.Policy) {
-	m.entries(v, "", nil, func(path string, e *Entry) {
+func (m *meaning) rules(v *Value, path string, p *audit.Policy) {
+	m.entries(v, path, nil, func(path string, e *Entry) {
 		c, ok := audit.ParseCategory(e.Key)
 		switch {
 		case c == audit.InOrder && ok:
@@ -263,13 +269,13 @@ func parseDuration(v *Value) (time.Duration, bool) {
 }
 
 // roles reads a list of role ids, ascending, each once.
-func (m *meaning) roles(v *Value) []snowflake.ID {
+func (m *meaning) roles(v *Value, path string) []snowflake.ID {
 	switch v.Shape {
 	case Null:
 		return nil
 	case List:
 	case Bool, Number, Text, Map:
-		m.fault(keyPrivileged, v.Line, v.Column, "%s, where a list of role ids should be, such as [123456789012345678]", v.shows())
+		m.fault(path, v.Line, v.Column, "%s, where a list of role ids should be, such as [123456789012345678]", v.shows())
 		return nil
 	}
 	var ids []snowflake.ID
@@ -277,7 +283,7 @@ func (m *meaning) roles(v *Value) []snowflake.ID {
 		item := &v.Items[i]
 		n, ok := parseID(item.Text)
 		if item.Shape != Text && item.Shape != Number || !ok {
-			m.fault(fmt.Sprintf("%s[%d]", keyPrivileged, i), item.Line, item.Column, "%s is no role id; copy the id from Discord, a number of up to 19 digits", item.shows())
+			m.fault(fmt.Sprintf("%s[%d]", path, i), item.Line, item.Column, "%s is no role id; copy the id from Discord, a number of up to 19 digits", item.shows())
 			continue
 		}
 		ids = append(ids, n)

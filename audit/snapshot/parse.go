@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/disgoorg/snowflake/v2"
 
@@ -286,7 +287,7 @@ func (l *loader) finish() {
 	if l.guild && !l.topWritten {
 		l.f.Guild.BotTop = l.botTop()
 	}
-	sections := policyfile.Sections{Limits: l.limits}
+	sections := policyfile.Sections{Limits: l.limits, RulesAt: "aa.policy", PrivilegedAt: "aa.privileged_roles"}
 	if l.aa != nil {
 		l.aa.finish()
 		sections.Rules, sections.Privileged = l.aa.policy, l.aa.privileged
@@ -350,23 +351,11 @@ func (l *loader) memberPlace(i int) string {
 
 // policyRefusal says all that is wrong with the policy and the limits, each with its place.
 func (l *loader) policyRefusal(faults policyfile.Faults) error {
-	text := ""
+	lines := make([]string, len(faults))
 	for i, f := range faults {
-		switch {
-		case f.Path == "":
-			f.Path = "aa.policy"
-		case f.Path == "limits" || len(f.Path) > 7 && f.Path[:7] == "limits.":
-		case f.Path == "privileged_roles" || len(f.Path) > 17 && f.Path[:17] == "privileged_roles[":
-			f.Path = "aa." + f.Path
-		default:
-			f.Path = "aa.policy." + f.Path
-		}
-		if i > 0 {
-			text += "\n"
-		}
-		text += l.name + ": " + f.String()
+		lines[i] = l.name + ": " + f.String()
 	}
-	return problem.Usagef("%s", text).Because(faults)
+	return problem.Usagef("%s", strings.Join(lines, "\n")).Because(faults)
 }
 
 // nameGuarded gives guarded roles the name that they have here: the file says only which they are.
