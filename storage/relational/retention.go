@@ -21,7 +21,7 @@ var pruning = []struct{ table, where string }{
 	{"trail_text", `EXISTS (SELECT 1 FROM trail t WHERE t.id = trail_text.trail_id AND t.at < $2)`},
 	{"trail", `at < $2`},
 	{"person", `NOT EXISTS (SELECT 1 FROM trail t WHERE t.subject_key = person.person_key)
-		AND NOT EXISTS (SELECT 1 FROM trail t WHERE t.actor_key = person.person_key) AND $2 = $2`},
+		AND NOT EXISTS (SELECT 1 FROM trail t WHERE t.actor_key = person.person_key) AND CAST($2 AS TIMESTAMPTZ) IS NOT NULL`},
 	{"finding_change", `EXISTS (SELECT 1 FROM finding f WHERE f.id = finding_change.finding_id AND f.closed_at < $2
 		AND NOT EXISTS (SELECT 1 FROM finding_change c WHERE c.finding_id = f.id AND c.at >= $2))`},
 	{"finding", `closed_at < $2 AND NOT EXISTS (SELECT 1 FROM finding_change c WHERE c.finding_id = finding.id)`},
