@@ -82,7 +82,6 @@ const auditRunCommand = "audit run"
 
 func (c *console) auditRunNow(cmd *cobra.Command, args []string, o runOrder) (err error) {
 	ctx := cmd.Context()
-	cmd.Flags().Lookup("limit").Changed = cmd.Flags().Changed("limit")
 	if cmd.Flags().Changed("limit") && o.limit == 0 {
 		return problem.Usagef("--limit: 0 members are nothing to look at; give a whole number from 1")
 	}
