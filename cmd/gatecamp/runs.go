@@ -269,4 +269,3 @@ func (s *session) tellAcknowledgement(ack storage.Acknowledgement, run storage.R
 	}
 	return nil
 }
-
