@@ -163,6 +163,19 @@ func (d *Decision) want(f Facts, p *Policy, t *trace) choice {
 	return p.choose(f, d.Class, t)
 }
 
+// AtStake are the managed roles that a finding's member holds and Auth does not give, whatever is decided: a policy that strips would
+// take them once they are bound and within reach.
+func (s *Scene) AtStake(d *Decision) RoleSet {
+	switch d.Category {
+	case UnknownGuest, LinkedNoPerm:
+		return d.Held.And(s.managed)
+	case SurplusRoles:
+		return d.Surplus
+	case BotFiltered, Undecidable, MissingRoles, InOrder:
+	}
+	return RoleSet{}
+}
+
 func (d *Decision) spareOwner(f Facts) {
 	if d.Act == StripKick && f.Guild.Owner != 0 && f.Member.ID == f.Guild.Owner {
 		d.Reasons = d.Reasons.With(IsOwner)

@@ -86,7 +86,7 @@ type Scene struct {
 	like       [MaxRoles]string // for lookalikes: the name that they resemble
 	accounts   []entitlements
 	twins      []twins
-	wanted     int       // accounts that Auth gives at least one role
+	wanted     int // accounts that Auth gives at least one role
 
 	known     map[snowflake.ID][]int32
 	bots      map[snowflake.ID]struct{}

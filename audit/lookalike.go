@@ -20,15 +20,15 @@ type confusable struct {
 	n    uint8
 }
 
-// Skeleton reduces a name to what an eye sees (after Unicode Technical Standard 39, section 4, with its table of confusable
-// characters): compatibility forms and accents decomposed, letters that look alike made one, then case folded; blanks and invisible
-// characters dropped. It is for comparing only, not for reading.
-func Skeleton(name string) string { return fold(prototype(visible(name))) }
+// Skeleton reduces a name to what an eye sees that does not mind case (after Unicode Technical Standard 39, section 4, with its table
+// of confusable characters): compatibility forms and accents decomposed, case folded, letters that look alike made one; blanks and
+// invisible characters dropped. It is for comparing only, not for reading.
+func Skeleton(name string) string { return fold(prototype(fold(visible(name)))) }
 
-// skeletons are the two keys of a name. Case matters for what can be confused: I looks like l, and i does not; but MAIL and mail
-// are one name as well. So a name is compared as it is written, and as it is when nobody minds case; one of them equal is alike.
+// skeletons are the two keys of a name. Capitals look like other letters than small ones do, I like l for one: so the second key is
+// of the name as it is written. Two names that share either key can be taken for each other.
 func skeletons(name string) [2]string {
-	return [2]string{Skeleton(name), Skeleton(fold(visible(name)))}
+	return [2]string{Skeleton(name), Skeleton(prototype(visible(name)))}
 }
 
 // visible decomposes compatibility forms and drops what nobody sees.

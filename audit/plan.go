@@ -249,16 +249,17 @@ func trips(actions []Action, tripped []By) []Hold {
 	return holds
 }
 
-// holder answers which gates and brakes hold an action.
+// holder answers which gates and brakes hold an action. Actions of one kind, budget and role are held alike.
 type holder struct {
 	gates    []By
 	brakes   map[By]struct{}
 	switches Gates
 	wanted   bool
+	known    map[Action][]By // by action without its member
 }
 
 func newHolder(gates []Gate, holds []Hold, g Gates, wanted bool) *holder {
-	h := &holder{brakes: map[By]struct{}{}, switches: g, wanted: wanted}
+	h := &holder{brakes: map[By]struct{}{}, switches: g, wanted: wanted, known: map[Action][]By{}}
 	for _, g := range gates {
 		h.gates = append(h.gates, By{Gate: g})
 	}
@@ -269,18 +270,25 @@ func newHolder(gates []Gate, holds []Hold, g Gates, wanted bool) *holder {
 }
 
 func (h *holder) of(a Action) []By {
-	held := h.gates[:len(h.gates):len(h.gates)]
-	if !h.switches.Locked && h.switches.locks(a) {
-		held = append([]By{{Gate: Lock}}, held...)
+	a.Member = 0
+	held, ok := h.known[a]
+	if !ok {
+		held = h.list(a)
+		h.known[a] = held
 	}
+	return held
+}
+
+func (h *holder) list(a Action) (held []By) {
+	if !h.switches.Locked && h.switches.locks(a) {
+		held = append(held, By{Gate: Lock})
+	}
+	held = append(held, h.gates...)
 	if !h.wanted && a.Budget != BlockBudget {
 		held = append(held, By{Gate: NothingWanted})
 	}
-	if len(h.brakes) == 0 {
-		return held
-	}
 	for _, by := range draws(a) {
-		if _, ok := h.brakes[by]; ok {
+		if has(h.brakes, by) {
 			held = append(held, by)
 		}
 	}
@@ -307,6 +315,7 @@ func draws(a Action) []By {
 func Survey(s *Scene, members []Member, p *Policy, keep func(*Decision) bool) ([]Decision, Population) {
 	pop := Population{Members: len(members), Roles: s.Guild.Roles, Wanted: s.wanted}
 	var kept []Decision
+	var d Decision // one for all: keep may look at it and not hold on to it
 	for _, m := range members {
 		f := s.Facts(m)
 		c := Classify(f)
@@ -317,7 +326,7 @@ func Survey(s *Scene, members []Member, p *Policy, keep func(*Decision) bool) ([
 		if c.Category == InOrder && f.Block.Member == 0 {
 			continue
 		}
-		if d := Decide(f, c, p); keep(&d) {
+		if d = Decide(f, c, p); keep(&d) {
 			kept = append(kept, d)
 		}
 	}

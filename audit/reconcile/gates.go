@@ -78,7 +78,7 @@ func (e *Engine) used(ctx context.Context, l *Look, live bool) (u audit.Used, er
 	u = auditUsed(stored)
 	u.Live = live
 	for _, t := range trips {
-		by, err := parseBrake(t.Dimension)
+		by, err := ParseBrake(t.Dimension)
 		if err != nil {
 			return u, err
 		}
@@ -87,8 +87,8 @@ func (e *Engine) used(ctx context.Context, l *Look, live bool) (u audit.Used, er
 	return u, nil
 }
 
-// parseBrake reads a stored brake: "kicks", "one_role:123".
-func parseBrake(code string) (audit.By, error) {
+// ParseBrake reads a stored brake: "kicks", "one_role:123".
+func ParseBrake(code string) (audit.By, error) {
 	name, role, ofRole := strings.Cut(code, ":")
 	d, ok := audit.ParseDimension(name)
 	if !ok || ofRole != (d == audit.OneRole) {

@@ -104,24 +104,49 @@ func (p Person) Console() bool { return strings.HasPrefix(p.Ref, "console:") }
 func (e *Engine) Except(ctx context.Context, by Person, approver *Person, x storage.Exception, a storage.Author) (_ storage.Exception, err error) {
 	defer wrap.Err(&err, "add to %s", x.Table)
 	if by.favours(x) {
-		switch {
-		case approver == nil:
-			return x, ownAccount(x, "ask somebody else to add it")
-		case approver.Ref == by.Ref || approver.Console() || approver.favours(x):
-			return x, ownAccount(x, fmt.Sprintf("%s cannot be the second person", approver.Ref))
+		if err := by.second(approver, x); err != nil {
+			return x, err
 		}
 		x.Approver = approver.Ref
 	}
 	x.Guild = e.cfg.Guild
 	stored, err := e.db.AddException(ctx, x, a)
 	if errors.Is(err, storage.ErrConflict) {
-		return x, problem.New(problem.Usage, fmt.Sprintf("%d already stands in the table %s", x.Subject, x.Table), "remove that entry first, or leave it").Because(err)
+		return x, problem.New(problem.Usage, fmt.Sprintf("%d already stands in the table %s; nothing was changed", x.Subject, x.Table), "remove that entry first, or leave it").Because(err)
 	}
 	return stored, err
 }
 
+// Lift ends a row of an operator table. A decision about the person's own account, or what ties an account to them, is not theirs
+// alone to lift: that needs another person, as adding it does.
+func (e *Engine) Lift(ctx context.Context, by Person, approver *Person, x storage.Exception, a storage.Author) (_ storage.Exception, err error) {
+	defer wrap.Err(&err, "remove from %s", x.Table)
+	if (x.Table == storage.Overrides || x.Table == storage.Identities) && by.favours(x) {
+		if err := by.second(approver, x); err != nil {
+			return x, err
+		}
+	}
+	stored, err := e.db.RemoveException(ctx, x.Table, e.cfg.Guild, x.ID, a)
+	if errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrNotFound) {
+		return x, problem.New(problem.Usage, fmt.Sprintf("entry %d of the table %s is gone already; nothing was changed", x.ID, x.Table), "").Because(err)
+	}
+	return stored, err
+}
+
+// second says why somebody cannot be the second person for a row; nobody can who is the first, gains by it, or sits at the console,
+// where names prove nothing.
+func (p Person) second(approver *Person, x storage.Exception) error {
+	switch {
+	case approver == nil:
+		return ownAccount(x, "ask somebody else to do it")
+	case approver.Ref == p.Ref || approver.Console() || approver.favours(x):
+		return ownAccount(x, fmt.Sprintf("%s cannot be the second person", approver.Ref))
+	}
+	return nil
+}
+
 func ownAccount(x storage.Exception, cure string) *problem.Problem {
-	return problem.New(problem.Refused, fmt.Sprintf("an entry in %s in favour of one's own account needs another person; nothing was changed", x.Table), cure)
+	return problem.New(problem.Refused, fmt.Sprintf("an entry in %s about one's own account needs another person; nothing was changed", x.Table), cure)
 }
 
 // favours reports whether a row is about the person's own account.

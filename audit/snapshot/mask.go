@@ -7,7 +7,6 @@ import (
 	"encoding/base32"
 	"encoding/binary"
 	"slices"
-	"strings"
 
 	"github.com/disgoorg/snowflake/v2"
 
@@ -32,7 +31,7 @@ func mask(f *File, key []byte) *File {
 	for i, m := range f.Members {
 		who := f.People.At(i)
 		p := name(persons.ofMember(m.ID))
-		masked.People.Add(Person{Username: strings.ToLower(p), GlobalName: ifAny(who.GlobalName, p), Nick: ifAny(who.Nick, p)})
+		masked.People.Add(Person{Username: p, GlobalName: ifAny(who.GlobalName, p), Nick: ifAny(who.Nick, p)})
 	}
 	masked.Protected = slices.Clone(f.Protected)
 	for i := range masked.Protected {
@@ -44,7 +43,7 @@ func mask(f *File, key []byte) *File {
 		for i := range d.Accounts {
 			a := &d.Accounts[i]
 			p := name(person{user: a.User})
-			a.Username = strings.ToLower(p)
+			a.Username = p
 			a.Main = audit.Main{Name: ifAny(a.Main.Name, p)}
 			a.Revision = revision(&d, a)
 		}

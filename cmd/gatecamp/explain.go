@@ -51,7 +51,7 @@ what is said here is what would be done.`,
 			return f.tellExplanation(cmd, x)
 		},
 	}
-	snapshotFlag(cmd, &path)
+	fileFlag(cmd, &path)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return noted(cmd, noteJSON, "one object: member_id, category, action, layer, reasons, steps, roles by what happens to them, kick, ban, actions with what holds them, facts with their times")
 }

@@ -118,11 +118,7 @@ func (f *filed) whose(ctx context.Context) (snowflake.ID, error) {
 		}
 		return id, err
 	}
-	known := slices.Clone([]snowflake.ID(f.cfg.GuildIDs))
-	for _, g := range f.cfg.Guilds {
-		known = append(known, g.ID)
-	}
-	if len(known) > 0 && !slices.Contains(known, id) {
+	if known := f.configured(); len(known) > 0 && !slices.Contains(known, id) {
 		return 0, disagree("which is none of those that are configured (" + joinIDs(known) + ")")
 	}
 	return id, nil
@@ -186,7 +182,7 @@ func roleName(roles []audit.Role, id snowflake.ID) string {
 	return fmt.Sprintf("%s (%d)", visible(roles[i].Name), id)
 }
 
-// snapshotFlag is --snapshot.
-func snapshotFlag(cmd *cobra.Command, path *string) {
+// fileFlag is --snapshot.
+func fileFlag(cmd *cobra.Command, path *string) {
 	cmd.Flags().StringVar(path, "snapshot", "", "take the guild from this snapshot `FILE` instead of Discord; never acts")
 }

@@ -50,7 +50,7 @@ standard input.`,
 			return f.preview(cmd.Context(), policy, form)
 		},
 	}
-	snapshotFlag(cmd, &path)
+	fileFlag(cmd, &path)
 	form.flags(cmd)
 	return noted(cmd, noteJSON, "one line for each changed member: member_id, category, now, then, layer_now, layer_then")
 }

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"slices"
-
 	"github.com/spf13/cobra"
 
 	"gatecamp/audit"
@@ -35,16 +32,15 @@ All files are read before anything is printed: if one of them does not fit, its 
 			}
 			for i, file := range files {
 				answer := snapshot.Replay(file, audit.Gates{Locked: gates})
+				write := answer.WriteText
 				if asJSON {
-					if err := answer.WriteJSON(c.out); err != nil {
-						return err
-					}
-					continue
-				}
-				if i > 0 {
+					write = answer.WriteJSON
+				} else if i > 0 {
 					c.say("")
 				}
-				c.tellReplay(file, answer)
+				if err := write(c.out); err != nil {
+					return err
+				}
 			}
 			return nil
 		},
@@ -52,81 +48,4 @@ All files are read before anything is printed: if one of them does not fit, its 
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object for each file, on one line (gatecamp.replay/1)")
 	cmd.Flags().BoolVar(&gates, "gates", false, "decide as a fresh installation, with the first-run lock on")
 	return noted(cmd, noteJSON, "one object a file: gatecamp.replay/1 of the snapshot reference")
-}
-
-// tellReplay prints a file's verdicts for people, those that want something first.
-func (c *console) tellReplay(file *snapshot.File, a *snapshot.Answer) {
-	f := &filed{session: &session{console: c}, file: file}
-	c.say("%s: %s", visible(file.Name), count(a.Summary.Members, "member", "members"))
-	for category := range audit.Categories() {
-		if n := a.Summary.ByCategory[category.String()]; n > 0 {
-			c.say("  %6d  %s", n, categoryWords(category))
-		}
-	}
-	c.say("Decided: %s", countsText(a.Summary.ByAction))
-	for _, code := range sortedKeys(a.Summary.Held) {
-		c.say("  %s held by %s", count(a.Summary.Held[code], "member", "members"), holdWords(code))
-	}
-	for _, t := range a.Summary.RoleFindings {
-		c.say("  role %d %q: %s%s", t.Role, visible(t.Name), kindWords(t.Trouble), expects(t.Expects, t.Name))
-	}
-	if a.Summary.UnknownRoles > 0 {
-		c.say("  %s that the guild does not list; they were ignored", count(a.Summary.UnknownRoles, "role is held", "roles are held"))
-	}
-	for _, note := range a.Summary.Notes {
-		c.say("  note: %s", visible(note))
-	}
-	for v := range a.Verdicts {
-		if !v.Category.IsFinding() && !v.Acts() {
-			continue
-		}
-		c.say("%s", f.verdictLine(&v))
-	}
-}
-
-func expects(expected, name string) string {
-	if expected == "" || expected == name {
-		return ""
-	}
-	return fmt.Sprintf(" (%q is expected)", visible(expected))
-}
-
-// verdictLine is one member's verdict on one line.
-func (f *filed) verdictLine(v *snapshot.Verdict) string {
-	line := fmt.Sprintf("  %s: %s → %s (%s)", f.name(v.Member), v.Category, v.Act, v.LayerCode())
-	for _, p := range []struct {
-		label string
-		roles audit.RoleSet
-	}{{"removes", v.Remove}, {"out of reach", v.Unreachable}, {"missing", v.Missing}} {
-		if !p.roles.Empty() {
-			line += fmt.Sprintf("; %s %s", p.label, namesOf(f.file.Guild.Roles, p.roles))
-		}
-	}
-	switch {
-	case v.Ban:
-		line += "; bans"
-	case v.Kick:
-		line += "; kicks"
-	}
-	if !v.Alarming.Empty() {
-		line += "; ALERT: holds " + namesOf(f.file.Guild.Roles, v.Alarming)
-	}
-	for i, by := range v.Held {
-		if i == 0 {
-			line += "; held by "
-		} else {
-			line += ", "
-		}
-		line += by.String()
-	}
-	return line
-}
-
-func namesOf(roles []audit.Role, set audit.RoleSet) string {
-	var names []string
-	for i := range set.All() {
-		names = append(names, visible(roles[i].Name))
-	}
-	slices.Sort(names)
-	return joinWords(names)
 }

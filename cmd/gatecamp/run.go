@@ -61,7 +61,7 @@ A run on a snapshot file takes the guild from the file; it never acts and never 
 	flags.StringVar(&o.member, "member", "", "only this member, by Discord `ID`")
 	flags.BoolVar(&o.yes, "yes", false, "yes, change Discord")
 	flags.BoolVar(&o.json, "json", false, `print one JSON object: {"run","state","digest","held"}`)
-	snapshotFlag(cmd, &o.snapshot)
+	fileFlag(cmd, &o.snapshot)
 	cmd.MarkFlagsMutuallyExclusive("limit", "member")
 	noted(cmd, noteExits, "3 refused: needs a live run, --yes is missing, the lock is on, paused, or no run is left today; 4 Auth or the roster is not to be believed, or a brake held an acting run")
 	complete(cmd, "action", actions...)

@@ -128,7 +128,7 @@ A run on a snapshot needs its file again.`,
 			return f.resume(cmd, args, id, asJSON)
 		},
 	}
-	snapshotFlag(cmd, &path)
+	fileFlag(cmd, &path)
 	cmd.Flags().BoolVar(&asJSON, "json", false, `print one JSON object: {"run","state","digest","held"}`)
 	return cmd
 }

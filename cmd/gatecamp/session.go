@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -105,10 +106,7 @@ func (s *session) chooseGuild(ctx context.Context) (snowflake.ID, error) {
 	if s.console.guild != "" {
 		return parseID("--guild", s.console.guild)
 	}
-	known := []snowflake.ID(s.cfg.GuildIDs)
-	for _, g := range s.cfg.Guilds {
-		known = append(known, g.ID)
-	}
+	known := s.configured()
 	if len(known) == 0 {
 		var err error
 		if known, err = s.db.Guilds(ctx); err != nil {
@@ -122,6 +120,17 @@ func (s *session) chooseGuild(ctx context.Context) (snowflake.ID, error) {
 		return 0, problem.New(problem.Usage, "which guild? None is configured and none is in the database", "set GATECAMP_GUILD_IDS or give --guild ID")
 	}
 	return 0, problem.New(problem.Usage, fmt.Sprintf("which guild? There are %d", len(known)), "give --guild with one of "+joinIDs(known))
+}
+
+// configured are the guilds that the settings name, each once.
+func (s *session) configured() []snowflake.ID {
+	known := slices.Clone([]snowflake.ID(s.cfg.GuildIDs))
+	for _, g := range s.cfg.Guilds {
+		if !slices.Contains(known, g.ID) {
+			known = append(known, g.ID)
+		}
+	}
+	return known
 }
 
 // author is who changes something, why, from here and now. A reason is asked of every change.

@@ -234,6 +234,21 @@ func TestAClockInPureCodeIsFound(t *testing.T) {
 	}
 }
 
+func TestASleepInATestIsFoundUnlessItsTimeIsMadeUp(t *testing.T) {
+	for text, want := range map[string]int{
+		"import \"testing\"\n\ttime.Sleep(1)\n":                                 1,
+		"import (\n\t\"testing\"\n\t\"testing/synctest\"\n)\n\ttime.Sleep(1)\n": 0,
+		"import \"testing\"\n":                                                  0,
+	} {
+		if found := Sleeps("a_test.go", []byte(text)); len(found) != want {
+			t.Errorf("%q: found %q, want %d", text, found, want)
+		}
+	}
+	if found := Sleeps("a.go", []byte("\ttime.Sleep(1)\n")); len(found) > 0 {
+		t.Errorf("found in a file that is no test: %q", found)
+	}
+}
+
 func TestPureFilesAreKnownByTheirFolder(t *testing.T) {
 	for name, want := range map[string]bool{
 		"audit/plan.go": true, "audit/plan_test.go": false, "audit/reconcile/sweep.go": false, "enforcement/rules/a.go": true, "main.go": false,

@@ -77,6 +77,14 @@ func Clocks(name string, text []byte) ([]string, error) {
 	return found, nil
 }
 
+// Sleeps finds a test file that sleeps outside testing/synctest, whose bubbles make a sleep take no time.
+func Sleeps(name string, text []byte) []string {
+	if !strings.HasSuffix(name, "_test.go") || !bytes.Contains(text, []byte("\ttime.Sleep(")) || bytes.Contains(text, []byte("\"testing/synctest\"\n")) {
+		return nil
+	}
+	return []string{name + " sleeps; wait for a signal, or run the test in a testing/synctest bubble"}
+}
+
 // isPure reports whether a Go file, named from the module's root, belongs to a pure package.
 func isPure(name string) bool {
 	r, ok := roomOf(path.Dir(name))

@@ -106,6 +106,14 @@ func TestGoFilesAreAboutOneThing(t *testing.T) {
 	})
 }
 
+func TestTestsWaitForSignalsNotForTime(t *testing.T) {
+	eachFile(t, func(name string, text []byte) {
+		for _, s := range Sleeps(name, text) {
+			t.Error(s)
+		}
+	})
+}
+
 func TestPureCodeReadsNoClock(t *testing.T) {
 	eachFile(t, func(name string, text []byte) {
 		if !strings.HasSuffix(name, ".go") || !isPure(name) {

@@ -65,7 +65,9 @@ var rooms = []room{
 	{path: "config", layer: Wiring},
 	{path: "cmd/gatecamp", layer: Wiring},
 
+	{path: "auth/authtest", layer: Harness},
 	{path: "storage/storagetest", layer: Harness},
+	{path: "auth/authtest", layer: Harness},
 	{path: "scenario", layer: Harness},
 	{path: "internal/deps", layer: Harness}, // keeps requirements that no code uses yet
 	{path: "internal/law", layer: Harness},
@@ -117,7 +119,7 @@ var homes = []struct {
 	{disgo, []string{"discord", "bot", "commands"}},
 	{"github.com/jackc/pgx/v5", []string{"storage/postgres", "auth"}},
 	{"github.com/go-sql-driver/mysql", []string{"auth"}},
-	{"modernc.org/sqlite", []string{"storage/sqlite", "auth"}},
+	{"modernc.org/sqlite", []string{"storage/sqlite", "auth", "auth/authtest"}},
 	{"github.com/redis/go-redis/v9", []string{"storage/redis"}},
 	{"github.com/pressly/goose/v3", []string{"migrations"}},
 	{"github.com/riverqueue/river/rivermigrate", []string{"migrations"}},

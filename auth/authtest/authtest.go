@@ -1,0 +1,110 @@
+// Package authtest makes databases of Alliance Auth for tests: its tables with the columns of Auth 4 or 5, and any people in them.
+//
+// What must stay true: the tables are Auth's own by name, column and type, but without its constraints, so that a test can have every
+// kind of damage too.
+package authtest
+
+import (
+	"database/sql"
+	"path/filepath"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite" // the engine of the files it makes
+)
+
+// World is what a database of Auth says. Its zero value is an Auth right after its tables were made by hand: nothing in it.
+type World struct {
+	Edition     string // "5.5" if empty; "5.0" and "4" have other columns and migrations
+	States      []State
+	Groups      []Group
+	Users       []User
+	Permissions []string // "app.codename" that exist, beside those that somebody holds
+	Reserved    []string
+	Began       time.Time // when the installation was made; zero: 2024-03-01
+	Updated     time.Time // when characters were last refreshed; zero: never
+	Beat        time.Time // when the scheduler last started a task; zero: never
+	Alts        int       // characters of nobody's main
+}
+
+// State is a state; its id is its place in World.States, from one.
+type State struct {
+	Name        string
+	Priority    int
+	Permissions []string
+}
+
+// Group is a group; its id is its place in World.Groups, from one.
+type Group struct {
+	Name        string
+	Permissions []string
+}
+
+// User is a user; without an ID it is the place in World.Users, from one.
+type User struct {
+	ID          int64
+	Name        string
+	Inactive    bool
+	Superuser   bool
+	State       string // empty: no profile
+	Groups      []string
+	Permissions []string
+	Discord     int64 // zero: no link; below zero: a link that is none
+	Main        Main
+}
+
+// Main is a main character; without a name there is none.
+type Main struct {
+	Name, Corporation, Alliance string // the tickers, as they are on the character
+}
+
+// AccessDiscord is the permission to use the Discord service.
+const AccessDiscord = "discord.access_discord"
+
+// Small is a healthy Auth as small as one can be: three states, of which Member gives access, two groups, four users.
+func Small() World {
+	return World{
+		States: []State{{Name: "Guest"}, {Name: "Blue", Priority: 50}, {Name: "Member", Priority: 100, Permissions: []string{AccessDiscord}}},
+		Groups: []Group{{Name: "Fleet Commanders", Permissions: []string{"fleets.basic_access"}}, {Name: "Directors"}},
+		Users: []User{
+			{Name: "admin", Superuser: true, State: "Member", Discord: 100_000_000_000_000_001, Main: Main{Name: "Ad Min", Corporation: "CORP", Alliance: "ALLY"}},
+			{Name: "ann", State: "Member", Groups: []string{"Fleet Commanders"}, Discord: 100_000_000_000_000_002, Main: Main{Name: "Ann", Corporation: "CORP", Alliance: "ALLY"}},
+			{Name: "bob", State: "Guest", Discord: 100_000_000_000_000_003, Main: Main{Name: "Bob", Corporation: "ELSE"}},
+			{Name: "cid", State: "Member", Inactive: true, Groups: []string{"Directors"}},
+		},
+		Reserved: []string{"Server Booster"},
+	}
+}
+
+// SQLite makes a database file of the world in a temporary folder and returns its GATECAMP_AUTH_URL.
+func SQLite(tb testing.TB, w World) string {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), "auth.sqlite3")
+	db := open(tb, file)
+	if err := w.Fill(tb.Context(), db, SQLiteDialect); err != nil {
+		tb.Fatal(err)
+	}
+	return "sqlite:" + file
+}
+
+// Exec runs statements on a database that SQLite made: the damage, or what people did since.
+func Exec(tb testing.TB, url string, statements ...string) {
+	tb.Helper()
+	db := open(tb, url[len("sqlite:"):])
+	for _, s := range statements {
+		if _, err := db.ExecContext(tb.Context(), s); err != nil {
+			tb.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+func open(tb testing.TB, file string) *sql.DB {
+	tb.Helper()
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=synchronous(OFF)&_pragma=busy_timeout(5000)")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	tb.Cleanup(func() { _ = db.Close() })
+	return db
+}

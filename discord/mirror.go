@@ -1,0 +1,323 @@
+package discord
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/disgoorg/disgo/discord"
+	"github.com/disgoorg/snowflake/v2"
+
+	"gatecamp/audit"
+)
+
+// mirror is what we have seen of one guild: its roles, and of each member the roles, when they joined, two flags. A member costs
+// about 30 bytes: role sets repeat, so each is kept once.
+//
+// Events and a full read change it side by side. An event is newer than the row of a read that began before it.
+type mirror struct {
+	mu      sync.Mutex
+	guild   audit.Guild
+	index   map[snowflake.ID]int // role id → index in guild.Roles
+	members map[snowflake.ID]row
+	sets    []audit.RoleSet
+	setAt   map[audit.RoleSet]uint32
+
+	claimed  int // how many members Discord says there are, counted on by joins and leaves
+	complete bool
+	read     *fullRead // nil: none under way
+}
+
+// row is one member.
+type row struct {
+	joined uint32 // seconds since Discord's epoch; 0: unknown
+	set    uint32 // index into sets, and the flags above it
+}
+
+const (
+	rowBot     uint32 = 1 << 31
+	rowPending uint32 = 1 << 30
+	rowSet     uint32 = rowPending - 1
+)
+
+// fullRead is a read of all members under way.
+type fullRead struct {
+	members map[snowflake.ID]row
+	touched map[snowflake.ID]struct{} // by events since it began: their rows, or their absence, are newer
+	claimed int                       // members when it began
+	moves   int                       // joins and leaves since
+}
+
+func newMirror(guild, bot snowflake.ID) *mirror {
+	return &mirror{
+		guild: audit.Guild{ID: guild, Bot: bot, BotTop: -1}, index: map[snowflake.ID]int{}, members: map[snowflake.ID]row{},
+		setAt: map[audit.RoleSet]uint32{},
+	}
+}
+
+// setGuild takes the guild as Discord shows it whole. Role sets are renumbered to the new list of roles.
+func (m *mirror) setGuild(name string, owner snowflake.ID, roles []discord.Role, claimed int) error {
+	if len(roles) > audit.MaxRoles {
+		return tooManyRoles(m.guild.ID, len(roles))
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.guild.Name, m.guild.Owner = name, owner
+	if claimed > 0 {
+		m.claimed = claimed
+	}
+	next := make([]audit.Role, 0, len(roles))
+	for _, r := range roles {
+		next = append(next, auditRole(r))
+	}
+	m.setRoles(next)
+	return nil
+}
+
+// setRoles replaces the list and moves every role set to the new indexes; a role that is gone leaves the sets.
+func (m *mirror) setRoles(roles []audit.Role) {
+	slices.SortFunc(roles, func(a, b audit.Role) int { return cmp.Compare(a.ID, b.ID) })
+	index := make(map[snowflake.ID]int, len(roles))
+	for i, r := range roles {
+		index[r.ID] = i
+	}
+	for n, old := range m.sets {
+		var moved audit.RoleSet
+		for i := range old.All() {
+			if to, ok := index[m.guild.Roles[i].ID]; ok {
+				moved = moved.With(to)
+			}
+		}
+		m.sets[n] = moved
+	}
+	clear(m.setAt)
+	for n, s := range m.sets {
+		m.setAt[s] = uint32(n)
+	}
+	m.guild.Roles, m.index = roles, index
+	m.place()
+}
+
+// place works out the bot's highest position.
+func (m *mirror) place() {
+	r, ok := m.members[m.guild.Bot]
+	if !ok {
+		return
+	}
+	m.guild.BotTop = 0
+	for i := range m.sets[r.set&rowSet].All() {
+		m.guild.BotTop = max(m.guild.BotTop, m.guild.Roles[i].Position)
+	}
+}
+
+// putRole takes a role that was made or edited; the answer says whether there was room for it.
+func (m *mirror) putRole(r discord.Role) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if i, known := m.index[r.ID]; known {
+		m.guild.Roles = slices.Clone(m.guild.Roles) // pictures share the old list
+		m.guild.Roles[i] = auditRole(r)
+		m.place()
+		return true
+	}
+	if len(m.guild.Roles) == audit.MaxRoles {
+		m.complete = false
+		return false
+	}
+	m.setRoles(append(slices.Clone(m.guild.Roles), auditRole(r)))
+	return true
+}
+
+// dropRole forgets a role: Discord does not say that its holders lost it.
+func (m *mirror) dropRole(id snowflake.ID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, known := m.index[id]; known {
+		m.setRoles(slices.DeleteFunc(slices.Clone(m.guild.Roles), func(r audit.Role) bool { return r.ID == id }))
+	}
+}
+
+// put takes a member as an event or a single read shows them.
+func (m *mirror) put(member *discord.Member, joined bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.row(member)
+	_, known := m.members[member.User.ID]
+	m.members[member.User.ID] = r
+	if joined && !known {
+		m.claimed++
+	}
+	if m.read != nil {
+		m.read.touched[member.User.ID] = struct{}{}
+		if joined {
+			m.read.moves++
+		}
+	}
+	if member.User.ID == m.guild.Bot {
+		m.place()
+	}
+}
+
+// drop forgets a member who left.
+func (m *mirror) drop(id snowflake.ID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, known := m.members[id]; known {
+		m.claimed--
+	}
+	delete(m.members, id)
+	if m.read != nil {
+		m.read.touched[id] = struct{}{}
+		m.read.moves++
+	}
+}
+
+// doubt says that events may have been missed: nothing is complete until the next full read.
+func (m *mirror) doubt() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.complete = false
+}
+
+func (m *mirror) row(member *discord.Member) row {
+	var set audit.RoleSet
+	for _, id := range member.RoleIDs {
+		if i, ok := m.index[id]; ok { // deleted roles linger in members (discord-api-docs 2822)
+			set = set.With(i)
+		}
+	}
+	n, ok := m.setAt[set]
+	if !ok {
+		n = uint32(len(m.sets))
+		m.sets = append(m.sets, set)
+		m.setAt[set] = n
+	}
+	r := row{set: n}
+	if member.User.Bot {
+		r.set |= rowBot
+	}
+	if member.Pending {
+		r.set |= rowPending
+	}
+	if member.JoinedAt != nil {
+		r.joined = uint32(max(0, min(member.JoinedAt.UnixMilli()-snowflake.Epoch, int64(^uint32(0))*1000)) / 1000)
+	}
+	return r
+}
+
+func (m *mirror) member(id snowflake.ID, r row) audit.Member {
+	a := audit.Member{ID: id, Roles: m.sets[r.set&rowSet]}
+	if r.joined > 0 {
+		a.Joined = (snowflake.Epoch + int64(r.joined)*1000) * int64(time.Millisecond/time.Microsecond)
+	}
+	if r.set&rowBot != 0 {
+		a.Flags |= audit.IsBot
+	}
+	if r.set&rowPending != 0 {
+		a.Flags |= audit.IsPending
+	}
+	return a
+}
+
+// beginRead starts, or starts anew, a full read.
+func (m *mirror) beginRead() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.read = &fullRead{members: make(map[snowflake.ID]row, len(m.members)), touched: map[snowflake.ID]struct{}{}, claimed: m.claimed}
+}
+
+// add takes one chunk or page of the read.
+func (m *mirror) add(members []discord.Member) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range members {
+		if _, newer := m.read.touched[members[i].User.ID]; !newer {
+			m.read.members[members[i].User.ID] = m.row(&members[i])
+		}
+	}
+}
+
+// abandonRead leaves everything as it was.
+func (m *mirror) abandonRead() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.read = nil
+}
+
+// endRead makes the read the list of members. It counts as complete if it has as many members as Discord claimed, within the joins
+// and leaves that came while it went on.
+func (m *mirror) endRead() (complete bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.read
+	m.read = nil
+	for id := range r.touched {
+		delete(r.members, id)
+		if now, here := m.members[id]; here {
+			r.members[id] = now
+		}
+	}
+	m.members = r.members
+	m.forgetSets()
+	off := len(m.members) - r.claimed
+	m.complete = max(off, -off) <= r.moves
+	m.claimed = len(m.members)
+	m.place()
+	return m.complete
+}
+
+// forgetSets keeps only the role sets that somebody has.
+func (m *mirror) forgetSets() {
+	moved := make([]uint32, len(m.sets))
+	var kept []audit.RoleSet
+	clear(m.setAt)
+	for id, r := range m.members {
+		n := r.set & rowSet
+		if moved[n] == 0 {
+			if at, known := m.setAt[m.sets[n]]; known {
+				moved[n] = at + 1
+			} else {
+				kept = append(kept, m.sets[n])
+				moved[n] = uint32(len(kept))
+				m.setAt[m.sets[n]] = moved[n] - 1
+			}
+		}
+		r.set = r.set&^rowSet | moved[n] - 1
+		m.members[id] = r
+	}
+	m.sets = kept
+}
+
+// picture copies what is known; members are sorted by id.
+func (m *mirror) picture() (g audit.Guild, members []audit.Member, complete bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	members = make([]audit.Member, 0, len(m.members))
+	for id, r := range m.members {
+		members = append(members, m.member(id, r))
+	}
+	slices.SortFunc(members, func(a, b audit.Member) int { return cmp.Compare(a.ID, b.ID) })
+	return m.guild, members, m.complete
+}
+
+// holders counts the members of each role.
+func (m *mirror) holders() map[snowflake.ID]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	bySet := make([]int, len(m.sets))
+	for _, r := range m.members {
+		bySet[r.set&rowSet]++
+	}
+	counts := map[snowflake.ID]int{}
+	for n, s := range m.sets {
+		for i := range s.All() {
+			counts[m.guild.Roles[i].ID] += bySet[n]
+		}
+	}
+	return counts
+}
+
+func auditRole(r discord.Role) audit.Role {
+	return audit.Role{ID: r.ID, Name: r.Name, Managed: r.Managed, Position: r.Position, Permissions: audit.Permissions(r.Permissions)}
+}
