@@ -44,7 +44,7 @@ func (e *Engine) Look(ctx context.Context, pic Picture, w Wish) (_ *Look, err er
 	if err := e.readPolicy(ctx, l, w); err != nil {
 		return nil, err
 	}
-	s := audit.Subjects{At: l.At, Guild: pic.Guild, OpensNow: true, Ordered: w.Act, PrivilegedRoles: l.Policy.PrivilegedRoles}
+	s := audit.Subjects{At: pic.truth(l.At), Guild: pic.Guild, OpensNow: true, Ordered: w.Act, PrivilegedRoles: l.Policy.PrivilegedRoles}
 	if s.Auth, err = e.readAuth(ctx, l); err != nil {
 		return nil, err
 	}

@@ -216,6 +216,10 @@ func (e *Engine) act(ctx context.Context, r *Report, a audit.Planned, guilds Gui
 		}
 		return notTried(fresh.result, fresh.code)
 	}
+	if err := e.entry(ctx, r, a, trail.Planned, "intended"); err != nil {
+		slot.Release()
+		return o, 0, err
+	}
 	intention, err := e.db.Intend(ctx, e.cfg.Fence, storage.Action{
 		Guild: e.cfg.Guild, Run: r.Run.ID, Plan: r.Plan.Digest, Key: a.Key, Member: a.Member, Kind: a.Kind.String(), Role: a.Role,
 		Budget: storedBudget(a.Budget), Actor: r.Run.Order.Actor, Intended: e.now(),
@@ -356,24 +360,28 @@ func (e *Engine) useUp(ctx context.Context, override int64) error {
 
 // note leaves what became of an action in the trail and on the member's findings.
 func (e *Engine) note(ctx context.Context, r *Report, a audit.Planned, result audit.Result, code string) error {
+	if code == "" {
+		code = result.String()
+	}
+	if err := e.entry(ctx, r, a, trailKind(result), code); err != nil {
+		return err
+	}
+	_, err := e.db.NoteAttempt(ctx, e.cfg.Guild, a.Member, a.Kind.String(), result.String(), r.Run.ID, e.now())
+	return err
+}
+
+// entry leaves one line about an action in the trail.
+func (e *Engine) entry(ctx context.Context, r *Report, a audit.Planned, kind trail.Kind, code string) error {
 	keys, err := e.db.PersonKeys(ctx, e.cfg.Guild, []storage.Person{
 		{Guild: e.cfg.Guild, Ref: memberRef(a.Member), Discord: a.Member}, {Guild: e.cfg.Guild, Ref: r.Run.Order.Actor},
 	})
 	if err != nil {
 		return err
 	}
-	entry := trail.Entry{
-		Guild: e.cfg.Guild, At: e.now(), Kind: trailKind(result), Run: r.Run.ID, Subject: keys[0], Actor: keys[1],
+	return e.db.AppendTrail(ctx, []storage.TrailRecord{{Entry: trail.Entry{
+		Guild: e.cfg.Guild, At: e.now(), Kind: kind, Run: r.Run.ID, Subject: keys[0], Actor: keys[1],
 		What: a.Kind.String(), Code: code, Role: a.Role, Plan: r.Plan.Digest, Action: a.Key,
-	}
-	if entry.Code == "" {
-		entry.Code = result.String()
-	}
-	if err := e.db.AppendTrail(ctx, []storage.TrailRecord{{Entry: entry}}); err != nil {
-		return err
-	}
-	_, err = e.db.NoteAttempt(ctx, e.cfg.Guild, a.Member, a.Kind.String(), result.String(), r.Run.ID, e.now())
-	return err
+	}}})
 }
 
 func trailKind(r audit.Result) trail.Kind {

@@ -27,6 +27,14 @@ type Picture struct {
 	Live     bool      // the guild itself, not a file
 }
 
+// truth is the time at which the picture is judged: a file by its own, the guild itself by the clock.
+func (p Picture) truth(now time.Time) time.Time {
+	if p.Live || p.At.IsZero() {
+		return now
+	}
+	return p.At
+}
+
 // Guilds shows a guild as it is now.
 type Guilds interface {
 	// Picture reads the guild with all its members.

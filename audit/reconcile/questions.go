@@ -74,6 +74,50 @@ func (e *Engine) Preview(ctx context.Context, pic Picture, p *audit.Policy) (_ *
 	return r, nil
 }
 
+// Comparison says what another policy would change.
+type Comparison struct {
+	Look    *Look // under the other policy
+	Counts  map[Change]int
+	Changed []MemberChange // by member
+}
+
+// Change is a category, what the layers decide there now, and what they would decide.
+type Change struct {
+	Category  audit.Category
+	Now, Then audit.Act
+}
+
+// MemberChange is a member for whom something would change.
+type MemberChange struct {
+	Member snowflake.ID
+	Change
+	LayerNow, LayerThen string
+}
+
+// Compare looks at every member under the policy in force and under another one; nothing of it is stored.
+func (e *Engine) Compare(ctx context.Context, pic Picture, other audit.Policy) (_ *Comparison, err error) {
+	defer wrap.Err(&err, "compare policies")
+	now, err := e.Look(ctx, pic, Wish{})
+	if err != nil {
+		return nil, err
+	}
+	then, err := e.Look(ctx, pic, Wish{Policy: &other})
+	if err != nil {
+		return nil, err
+	}
+	c := &Comparison{Look: then, Counts: map[Change]int{}}
+	for _, m := range pic.Members {
+		a, b := now.Member(m), then.Member(m)
+		change := Change{b.Category, a.Act, b.Act}
+		c.Counts[change]++
+		if a.Act != b.Act {
+			c.Changed = append(c.Changed, MemberChange{m.ID, change, a.LayerCode(), b.LayerCode()})
+		}
+	}
+	slices.SortFunc(c.Changed, func(a, b MemberChange) int { return cmp.Compare(a.Member, b.Member) })
+	return c, nil
+}
+
 // Difference is one subject whose finding is not the same on both sides.
 type Difference struct {
 	Subject       snowflake.ID

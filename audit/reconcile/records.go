@@ -70,6 +70,10 @@ func allowed(d *audit.Decision, free audit.Kind) string {
 
 func memberFacts(s *audit.Scene, d *audit.Decision) storage.FindingFacts {
 	concern := d.Held.And(s.Concerning())
+	if d.Category == audit.SurplusRoles || d.Category == audit.MissingRoles {
+		// What Auth gives is no part of the finding.
+		concern = concern.Minus(s.Managed()).Or(d.Surplus)
+	}
 	f := storage.FindingFacts{
 		User: user(s, d.Member), Wanted: d.Act.String(), Layer: d.LayerCode(), Reasons: d.Reasons.Codes(),
 		Proposed: d.Reasons.Has(audit.HoldsProposed),

@@ -179,6 +179,12 @@ func (l *Look) Decide(members []audit.Member) ([]audit.Decision, audit.Populatio
 	return decisions, pop
 }
 
+// Member decides about one member.
+func (l *Look) Member(m audit.Member) audit.Decision {
+	f := l.Scene.Facts(m)
+	return audit.Decide(f, audit.Classify(f), &l.Policy)
+}
+
 // plan decides about everybody whom the order names, makes the plan and stores both.
 func (e *Engine) plan(ctx context.Context, r *Report) error {
 	order := r.Run.Order

@@ -124,7 +124,7 @@ func readSnapshot(path string) (*snapshot.File, error) {
 
 // needsLive is the answer of what only the guild itself could give.
 func needsLive(what, instead string) error {
-	return problem.New(problem.Refused, what+" needs a live run, which this version does not have; nothing was changed", instead)
+	return refuse("needs_live_run", what+" needs a live run, which this version does not have; nothing was changed", instead)
 }
 
 // parseEnd reads --expires: a time as RFC 3339 or a date, or how long from now: 72h, 7d. No text is no end.
