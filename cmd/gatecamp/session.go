@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"gatecamp/audit/reconcile"
-	"gatecamp/audit/snapshot"
 	"gatecamp/auth"
 	"gatecamp/config"
 	"gatecamp/internal/problem"
@@ -48,9 +48,7 @@ func (c *console) change(command string, body func(ctx context.Context, s *sessi
 			v := s.invocation(command, redactArgs(cmd, args))
 			err := body(ctx, s, args)
 			if problem.KindOf(err) == problem.Refused && err != nil {
-				v.Refusal = "refused"
-				_, noted := s.db.Refuse(ctx, v)
-				return errors.Join(err, noted)
+				return s.noteRefusal(ctx, v, err)
 			}
 			if err == nil {
 				v.Accepted = true
@@ -59,6 +57,29 @@ func (c *console) change(command string, body func(ctx context.Context, s *sessi
 			return err
 		}, needs...)(cmd, args)
 	}
+}
+
+// refusedError is a refusal with the code under which the record keeps it.
+type refusedError struct {
+	code string
+	*problem.Problem
+}
+
+func (e *refusedError) Unwrap() error { return e.Problem }
+
+// refuse says no: the code is for the record, the rest for the person.
+func refuse(code, what, cure string) error {
+	return &refusedError{code, problem.New(problem.Refused, what, cure)}
+}
+
+// noteRefusal records a refused attempt with its reason, and gives the refusal back.
+func (s *session) noteRefusal(ctx context.Context, v storage.Invocation, err error) error {
+	v.Refusal = "refused"
+	if r, ok := errors.AsType[*refusedError](err); ok {
+		v.Refusal = r.code
+	}
+	_, noted := s.db.Refuse(context.WithoutCancel(ctx), v)
+	return errors.Join(err, noted)
 }
 
 func (s *session) invocation(command, args string) storage.Invocation {
@@ -114,8 +135,7 @@ func (s *session) author(reason string) (storage.Author, error) {
 // auth opens the Auth that the settings name.
 func (s *session) auth() (reconcile.Auth, func() error, error) {
 	if path, ok := strings.CutPrefix(s.cfg.AuthURL.Reveal(), "snapshot:"); ok {
-		file := snapshot.OpenAuth(path)
-		return file, func() error { return nil }, nil
+		return snapshotAuth(path), func() error { return nil }, nil
 	}
 	if !s.cfg.AuthURL.IsSet() {
 		return nil, nil, problem.New(problem.Usage, "GATECAMP_AUTH_URL is not set, so Auth cannot be asked", "set it to mysql://, postgres://, sqlite:FILE or snapshot:FILE")
@@ -129,7 +149,13 @@ func (s *session) auth() (reconcile.Auth, func() error, error) {
 
 // engine is the audit line of the session's guild over an Auth; at the console it never holds a lease.
 func (s *session) engine(a reconcile.Auth) *reconcile.Engine {
-	return reconcile.New(s.db, a, reconcile.Config{Guild: s.guild, Owner: s.actor(), Now: s.now})
+	return s.engineOver(a, reconcile.AuthSource)
+}
+
+// engineOver is engine for an Auth whose reads are remembered under another name than Auth's own.
+func (s *session) engineOver(a reconcile.Auth, source string) *reconcile.Engine {
+	owner := s.actor() + " " + rand.Text()[:8] // two consoles of one user are two processes
+	return reconcile.New(s.db, a, reconcile.Config{Guild: s.guild, Source: source, Owner: owner, Now: s.now})
 }
 
 // parseID reads a Discord id.
