@@ -4,5 +4,7 @@ import "github.com/spf13/cobra"
 
 // commands is the whole console, in the order in which `gatecamp --help` shows it.
 func (c *console) commands() []*cobra.Command {
-	return []*cobra.Command{}
+	all := []*cobra.Command{c.policyCommands(), c.bindCommands(), c.sourceCommands(), c.brakeCommands()}
+	all = append(all, c.tableCommands()...)
+	return append(all, c.grantCommands(), c.snapshotCommand(), c.migrateCommand(), c.healthCommand(), c.configCommands(), c.eraseCommand())
 }

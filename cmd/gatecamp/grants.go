@@ -99,7 +99,7 @@ The rights:
 		}
 		stored, err := s.db.AddGrant(ctx, g, by)
 		if errors.Is(err, storage.ErrConflict) {
-			return problem.New(problem.Usage, fmt.Sprintf("%s:%s has the right %s already; nothing was changed", g.SubjectKind, visible(g.Subject), g.Right), "see `gatecamp grant list`").Because(err)
+			return problem.New(problem.Usage, fmt.Sprintf("a grant of %s to %s:%s exists already; nothing was changed", g.Right, g.SubjectKind, visible(g.Subject)), "see `gatecamp grant list`; one that has expired is removed first").Because(err)
 		}
 		if err != nil {
 			return err
