@@ -122,7 +122,7 @@ func readSnapshot(path string) (*snapshot.File, error) {
 	return snapshot.Parse(f, path)
 }
 
-// needsLive is the answer of what only the guild itself could give.
+// needsLive is the answer of what only the guild itself could give; instead says what works without it.
 func needsLive(what, instead string) error {
 	return refuse("needs_live_run", what+" needs a live run, which this version does not have; nothing was changed", instead)
 }
@@ -184,25 +184,25 @@ func compact(doc json.RawMessage) json.RawMessage {
 	return b.Bytes()
 }
 
-// visibleText is visible for text of several lines.
-func visibleText(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, line := range lines {
-		parts := strings.Split(line, "\t")
-		for j, part := range parts {
-			parts[j] = visible(strings.TrimSuffix(part, "\r"))
-		}
-		lines[i] = strings.Join(parts, "\t")
-	}
-	return strings.Join(lines, "\n")
-}
-
 // idText is an id for people: a dash for none.
 func idText(n int64) string {
 	if n == 0 {
 		return "-"
 	}
 	return strconv.FormatInt(n, 10)
+}
+
+// visibleText is visible for text of several lines.
+func visibleText(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		parts := strings.Split(strings.TrimSuffix(line, "\r"), "\t")
+		for j, part := range parts {
+			parts[j] = visible(part)
+		}
+		lines[i] = strings.Join(parts, "\t")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // warn prints a line beside the answer, where programs do not read.

@@ -19,7 +19,7 @@ func (c *console) bindCommands() *cobra.Command {
 	return family("bind", "which Discord role stands for which group or state of Auth", c.bindShow(), c.bindPropose(), c.bindAdd(), c.bindRemove())
 }
 
-const snapshotFlag = "a snapshot `file` that shows the guild; needed until gatecamp can look at the guild itself"
+const guildFile = "a snapshot `file` that shows the guild; needed until gatecamp can look at the guild itself"
 
 func (c *console) bindShow() *cobra.Command {
 	var f format
@@ -87,7 +87,7 @@ of one name, a bound role that vanished or was renamed. Those are never bound or
 		}
 		return s.showProposals(proposals, troubles)
 	})
-	cmd.Flags().StringVar(&file, "snapshot", "", snapshotFlag)
+	cmd.Flags().StringVar(&file, "snapshot", "", guildFile)
 	f.flags(cmd)
 	noted(cmd, noteExits, "3 without --snapshot (needs a live run), 4 if Auth cannot be read")
 	return noted(cmd, noteJSON, `one line a proposal or doubt: {"role", "role_name", "what": "proposal"|"lookalike_role"|"twin_roles"|"role_vanished"|…, "kind", "name"}; "name" of a doubt: what the role resembles or should be called`)
@@ -252,7 +252,7 @@ gives, such as a hand-made Moderator role: then nobody is entitled to it through
 	flags.StringVar(&b.state, "state", "", "the `name` of the state in Auth")
 	flags.BoolVar(&b.guarded, "guarded", false, "managed, and given by nobody in Auth")
 	flags.BoolVar(&b.proposed, "all-proposed", false, "everything that `gatecamp bind propose` lists")
-	flags.StringVar(&b.file, "snapshot", "", snapshotFlag)
+	flags.StringVar(&b.file, "snapshot", "", guildFile)
 	reasonFlag(cmd, &reason)
 	cmd.MarkFlagsMutuallyExclusive("group", "state", "guarded", "all-proposed")
 	return noted(cmd, noteExits, "3 for --all-proposed without --snapshot (needs a live run), 4 if Auth cannot be read for it")

@@ -143,7 +143,7 @@ var harmless = []string{"action", "limit", "member", "run", "since", "yes", "jso
 func redactArgs(cmd *cobra.Command, args []string) string {
 	var kept []string
 	for _, a := range args {
-		if isIDOrDigest(a) {
+		if isIDOrDigest(a) && cmd.Annotations[noteSecret] == "" {
 			kept = append(kept, a)
 		} else {
 			kept = append(kept, redacted)

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"gatecamp/config"
+)
+
+func (c *console) configCommands() *cobra.Command {
+	return family("config", "the settings: what is set, what is missing, how to mend it", c.configCheck(), c.configShow())
+}
+
+func (c *console) configCheck() *cobra.Command {
+	return &cobra.Command{
+		Use: "check", Short: "list every setting that is wrong or missing, with its cure",
+		Long: `Reads the settings from the environment, the file .env and the files of secrets, and tells everything that is wrong at once; exit code 2 if
+anything is. It connects to nothing. What each setting means is in docs/configuration.md.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := c.config(cmd.Context(), config.NeedsAuth)
+			if missing := cfg.Validate(config.NeedsDiscord); missing != nil {
+				c.say("Not needed yet: GATECAMP_DISCORD_TOKEN is not set. Nothing that this version does talks to Discord.")
+			}
+			if err != nil {
+				return err
+			}
+			c.say("Every setting is in order. `gatecamp config show` prints them, `gatecamp health` tries them.")
+			return nil
+		},
+	}
+}
+
+func (c *console) configShow() *cobra.Command {
+	var f format
+	cmd := &cobra.Command{
+		Use: "show", Short: "print the settings in force and where each came from; secrets are only said to be set",
+		Args: cobra.NoArgs,
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, wrong := c.config(cmd.Context())
+		print := cfg.Show
+		if f.json {
+			print = cfg.ShowJSON
+		}
+		return errors.Join(wrong, print(c.out))
+	}
+	f.jsonFlag(cmd)
+	return noted(cmd, noteJSON, `{"settings": [{"name", "value": secrets are "[REDACTED]", "set", "secret", "from": "default"|"environment"|".env, line 3"|"file PATH"}], "guilds": [{"id", "admin_channel_id", "webhook", "schedule", "locale"}]}`)
+}
