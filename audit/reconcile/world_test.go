@@ -34,7 +34,6 @@ func TestMain(m *testing.M) {
 const (
 	guildID   snowflake.ID = 1
 	owner     snowflake.ID = 1001
-	botUser   snowflake.ID = 99
 	roleState snowflake.ID = 10 // Member, a state
 	roleFleet snowflake.ID = 11 // Fleet, a group
 	roleChief snowflake.ID = 12 // Chiefs, a group, privileged
@@ -415,6 +414,12 @@ func (w *world) findings(filter storage.FindingFilter) []storage.Finding {
 		w.t.Fatal(err)
 	}
 	return found
+}
+
+// aboutMembers are the open findings, those about roles apart.
+func (w *world) aboutMembers() []storage.Finding {
+	w.t.Helper()
+	return slices.DeleteFunc(w.findings(storage.FindingFilter{}), func(f storage.Finding) bool { return f.SubjectKind != storage.SubjectMember })
 }
 
 // outcomes are the recorded actions of a run, as text.
