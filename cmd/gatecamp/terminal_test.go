@@ -27,6 +27,15 @@ type terminal struct {
 	env map[string]string
 	now time.Time
 	in  string // what is piped in
+
+	onClock func() // called whenever a command looks at the clock; nil: nothing
+}
+
+func (tt *terminal) clock() time.Time {
+	if tt.onClock != nil {
+		tt.onClock()
+	}
+	return tt.now
 }
 
 func newTerminal(t *testing.T) *terminal {
@@ -66,6 +75,12 @@ type answer struct {
 // run is one command from beginning to end. Whatever it prints, no secret is in it.
 func (tt *terminal) run(args ...string) answer {
 	tt.t.Helper()
+	return tt.runIn(tt.t.Context(), args...)
+}
+
+// runIn is run in a context that may end.
+func (tt *terminal) runIn(ctx context.Context, args ...string) answer {
+	tt.t.Helper()
 	var out, warnings strings.Builder
 	names := make([]string, 0, len(tt.env))
 	for name := range tt.env {
@@ -83,9 +98,9 @@ func (tt *terminal) run(args ...string) answer {
 				return os.ReadFile(name)
 			},
 		},
-		in: strings.NewReader(tt.in), out: &out, err: &warnings, now: func() time.Time { return tt.now }, user: "tester",
+		in: strings.NewReader(tt.in), out: &out, err: &warnings, now: tt.clock, user: "tester",
 	}
-	err := run(tt.t.Context(), args, c)
+	err := run(ctx, args, c)
 	a := answer{tt.t, args, out.String(), warnings.String(), exitCode(err)}
 	if err != nil {
 		a.err += "gatecamp: " + describe(err) + "\n"
