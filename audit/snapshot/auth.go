@@ -1,8 +1,8 @@
 package snapshot
 
 import (
+	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -51,7 +51,7 @@ func newAccounts(d *document, f *File, authOnly bool) *accounts {
 	return &accounts{document: d, f: f, authOnly: authOnly, userPlace: map[int64]int{}, names: map[string]string{}}
 }
 
-func (a *accounts) read(t json.Token) {
+func (a *accounts) read(t token) {
 	seen := map[string]bool{}
 	a.object(t, func(key string) {
 		if seen[key] {
@@ -108,9 +108,9 @@ func (a *accounts) operatorKey(key string) {
 	case "opened":
 		a.optional(a.readOpened)
 	case "policy":
-		a.policy = a.value()
+		a.policy = a.tree()
 	case "privileged_roles":
-		a.privileged = a.value()
+		a.privileged = a.tree()
 	case "bindings":
 		a.optional(a.readBindings)
 	default:
@@ -119,42 +119,43 @@ func (a *accounts) operatorKey(key string) {
 }
 
 // each reads a list that may be null.
-func (a *accounts) each(what string, one func(t json.Token)) {
-	a.optional(func(t json.Token) { a.array(t, what, one) })
+func (a *accounts) each(what string, one func(t token)) {
+	a.optional(func(t token) { a.array(t, what, one) })
 }
 
 // list reads names; those of groups and states stand once.
 func (a *accounts) list(what string, once bool) (names []string) {
 	seen := map[string]int{}
-	a.each("names", func(t json.Token) {
-		name, ok := t.(string)
-		if !ok {
+	a.each("names", func(t token) {
+		if t.kind != isText {
 			a.wrong(t, "a "+what+"'s name")
 			return
 		}
+		name := a.intern(t.text)
 		if first, twice := seen[name]; once && twice {
 			a.refuse(fmt.Sprintf("%q is item %d already", name, first), "list each "+what+" once")
 		}
 		seen[name] = len(names)
-		names = append(names, a.intern(name))
+		names = append(names, name)
 	})
 	return names
 }
 
-func (a *accounts) intern(name string) string {
-	if known, ok := a.names[name]; ok {
+func (a *accounts) intern(text []byte) string {
+	if known, ok := a.names[string(text)]; ok {
 		return known
 	}
+	name := string(text)
 	a.names[name] = name
 	return name
 }
 
 func (a *accounts) ids(what string) (ids []snowflake.ID) {
-	a.each(what, func(t json.Token) { ids = append(ids, a.idOf(t)) })
+	a.each(what, func(t token) { ids = append(ids, a.idOf(t)) })
 	return ids
 }
 
-func (a *accounts) readAccess(t json.Token) {
+func (a *accounts) readAccess(t token) {
 	a.object(t, func(key string) {
 		switch key {
 		case "groups":
@@ -162,21 +163,21 @@ func (a *accounts) readAccess(t json.Token) {
 		case "states":
 			a.access.states = a.list("state", false)
 		case "users":
-			a.each("ids of users", func(t json.Token) { a.access.users = append(a.access.users, int64(a.idOf(t))) })
+			a.each("ids of users", func(t token) { a.access.users = append(a.access.users, int64(a.idOf(t))) })
 		default:
 			a.skip()
 		}
 	})
 }
 
-func (a *accounts) readUser(t json.Token) {
+func (a *accounts) readUser(t token) {
 	u := user{account: audit.Account{Active: true, State: -1}}
 	a.object(t, func(key string) {
 		switch key {
 		case "id":
 			u.account.User = int64(a.id())
 		case "username":
-			u.account.Username = a.textOrNull()
+			u.account.Username = string(a.textOrNull())
 		case "active":
 			u.account.Active = a.flag(true)
 		case "superuser":
@@ -186,7 +187,7 @@ func (a *accounts) readUser(t json.Token) {
 		case "groups":
 			u.groups = a.list("group", false)
 		case "main":
-			u.account.Main.Name = a.textOrNull()
+			u.account.Main.Name = string(a.textOrNull())
 		case "discord_uid":
 			u.account.Discord = a.idOrNull()
 		case "permissions":
@@ -212,18 +213,17 @@ func (a *accounts) readUser(t json.Token) {
 }
 
 func (a *accounts) permissions() (list []string) {
-	a.each("permissions", func(t json.Token) {
-		p, ok := t.(string)
-		app, codename, dotted := strings.Cut(p, ".")
-		if !ok || !dotted || app == "" || codename == "" {
+	a.each("permissions", func(t token) {
+		app, codename, _ := bytes.Cut(t.text, []byte("."))
+		if t.kind != isText || len(app) == 0 || len(codename) == 0 {
 			a.wrong(t, "a permission such as \"discord.access_discord\"")
 		}
-		list = append(list, a.intern(p))
+		list = append(list, a.intern(t.text))
 	})
 	return list
 }
 
-func (a *accounts) readIdentity(t json.Token) {
+func (a *accounts) readIdentity(t token) {
 	id := audit.Identity{Source: audit.Historical}
 	a.object(t, func(key string) {
 		switch key {
@@ -232,7 +232,7 @@ func (a *accounts) readIdentity(t json.Token) {
 		case "user":
 			id.User = int64(a.id())
 		case "source":
-			switch t := a.token(); t {
+			switch t := a.token(); string(t.text) {
 			case audit.Historical.String():
 			case audit.Operator.String():
 				id.Source = audit.Operator
@@ -254,8 +254,8 @@ func (a *accounts) readIdentity(t json.Token) {
 	}
 }
 
-func (a *accounts) readProtection(t json.Token) {
-	if t != json.Delim('{') {
+func (a *accounts) readProtection(t token) {
+	if t.kind != isObject {
 		a.f.Protected = append(a.f.Protected, Protection{Member: a.idOf(t)})
 		return
 	}
@@ -265,7 +265,7 @@ func (a *accounts) readProtection(t json.Token) {
 		case "uid", "id", "member_id":
 			p.Member = a.id()
 		case "reason":
-			p.Reason = a.textOrNull()
+			p.Reason = string(a.textOrNull())
 		case "owner":
 			p.Owner = a.ownerText()
 		case "expires_at":
@@ -282,19 +282,18 @@ func (a *accounts) readProtection(t json.Token) {
 
 // ownerText is who answers for something: a name or an id.
 func (a *accounts) ownerText() string {
-	switch t := a.token().(type) {
-	case nil:
-	case string:
-		return t
-	case json.Number:
-		return string(t)
-	default:
+	t := a.token()
+	switch t.kind {
+	case isText, isNumber:
+		return string(t.text)
+	case isNull:
+	case nothing, isTrue, isFalse, isObject, isList:
 		a.wrong(t, "a name or an id")
 	}
 	return ""
 }
 
-func (a *accounts) readBlock(t json.Token) {
+func (a *accounts) readBlock(t token) {
 	var b audit.Block
 	a.object(t, func(key string) {
 		switch key {
@@ -314,7 +313,7 @@ func (a *accounts) readBlock(t json.Token) {
 	a.f.Blocks = append(a.f.Blocks, b)
 }
 
-func (a *accounts) readOverride(t json.Token) {
+func (a *accounts) readOverride(t token) {
 	var o audit.Override
 	a.object(t, func(key string) {
 		switch key {
@@ -322,9 +321,8 @@ func (a *accounts) readOverride(t json.Token) {
 			o.Member = a.id()
 		case "action":
 			t := a.token()
-			word, _ := t.(string)
-			act, ok := audit.ParseAct(word)
-			if !ok {
+			act, ok := audit.ParseAct(string(t.text))
+			if !ok || t.kind != isText {
 				a.wrong(t, "report, strip or strip_kick")
 			}
 			o.Act = act
@@ -346,10 +344,10 @@ func (a *accounts) readOverride(t json.Token) {
 	a.f.Overrides = append(a.f.Overrides, o)
 }
 
-func (a *accounts) readOpened(t json.Token) {
+func (a *accounts) readOpened(t token) {
 	a.f.Opened = map[snowflake.ID]time.Time{}
 	a.object(t, func(key string) {
-		id, ok := parseID(key)
+		id, ok := parseID([]byte(key))
 		if !ok {
 			a.refuse("the key is no member's id", idCure)
 			return
@@ -360,13 +358,13 @@ func (a *accounts) readOpened(t json.Token) {
 	})
 }
 
-func (a *accounts) readBindings(t json.Token) {
+func (a *accounts) readBindings(t token) {
 	a.f.Bound = true
-	named := func(kind audit.BindingKind) func(t json.Token) {
-		return func(t json.Token) {
+	named := func(kind audit.BindingKind) func(t token) {
+		return func(t token) {
 			a.object(t, func(name string) {
 				for _, role := range a.ids("role ids") {
-					a.f.Bindings = append(a.f.Bindings, audit.Binding{Role: role, Kind: kind, Name: a.intern(name)})
+					a.f.Bindings = append(a.f.Bindings, audit.Binding{Role: role, Kind: kind, Name: name})
 				}
 			})
 		}
@@ -416,7 +414,9 @@ func (a *accounts) finish() {
 		u := &a.users[i]
 		c := &u.account
 		c.Grants, grants = audit.Bits(grants[:words:words]), grants[words:]
-		a.resolveUser(i, u, groups, states)
+		if !a.resolveUser(i, u, groups, states) {
+			return
+		}
 		for _, p := range u.permissions {
 			c.Grants.Set(int(rights[p]))
 		}
@@ -460,7 +460,8 @@ func (a *accounts) allPermissions() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-func (a *accounts) resolveUser(i int, u *user, groups, states map[string]int32) {
+// resolveUser looks up the names of one user; false: one of them is not listed.
+func (a *accounts) resolveUser(i int, u *user, groups, states map[string]int32) bool {
 	if u.state != "" {
 		s, ok := states[u.state]
 		if !ok {
@@ -477,6 +478,7 @@ func (a *accounts) resolveUser(i int, u *user, groups, states map[string]int32) 
 	}
 	slices.Sort(u.account.Groups)
 	u.account.Groups = slices.Compact(u.account.Groups)
+	return a.err == nil
 }
 
 // holders answers who holds discord.access_discord through "access". Names and users that are not listed hold nothing; people are
