@@ -75,7 +75,7 @@ func family(use, short string, commands ...*cobra.Command) *cobra.Command {
 	return f
 }
 
-// checkArgs makes every complaint about arguments a usage error, with the place where help is.
+// checkArgs makes every complaint about arguments and flags a usage error, with the place where help is.
 func checkArgs(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		checkArgs(sub)
@@ -87,6 +87,9 @@ func checkArgs(cmd *cobra.Command) {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
 			return &usageError{fmt.Errorf("%w; usage: %s", err, cmd.UseLine())}
+		}
+		if err := cmd.ValidateFlagGroups(); err != nil {
+			return &usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 		}
 		return nil
 	}

@@ -86,3 +86,18 @@ func TestTheDocumentOfAPolicyCannotMoveTheCursor(t *testing.T) {
 	tt.ok("policy", "show").silentAbout("\u202e", "\x1b")
 	tt.ok("policy", "history").silentAbout("\x1b")
 }
+
+func TestANewKindOfActionArmsTheLockAgainForThatKindAlone(t *testing.T) {
+	tt := newTerminal(t)
+	tt.ok("policy", "set", tt.file("1.yaml", "unknown_guest: strip\n"), "--reason", "x")
+	tt.acknowledge("strip")
+	tt.ok("policy", "set", tt.file("2.yaml", "unknown_guest: strip\nlinked_no_perm: strip\n"), "--reason", "x").silentAbout("lock")
+	tt.ok("policy", "set", tt.file("3.yaml", "unknown_guest: strip_kick\nlinked_no_perm: strip\n"), "--reason", "x").
+		says("allows strip_kick", "version 1) did not", "first-run lock is on again for that")
+	tt.ok("policy", "set", tt.file("4.yaml", "unknown_guest: report\n"), "--reason", "x").says("only reports").silentAbout("lock")
+
+	kicks := newTerminal(t)
+	kicks.ok("policy", "set", kicks.file("1.yaml", "unknown_guest: strip_kick\n"), "--reason", "x")
+	kicks.acknowledge("strip_kick")
+	kicks.ok("policy", "set", kicks.file("2.yaml", "unknown_guest: strip\n"), "--reason", "x").silentAbout("lock")
+}

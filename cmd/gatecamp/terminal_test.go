@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"io/fs"
 	"os"
@@ -10,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disgoorg/snowflake/v2"
+
 	"gatecamp/config"
+	"gatecamp/storage"
 )
 
 // secretMark is in every secret that the tests set. It must never come out again.
@@ -191,3 +195,62 @@ const guildText = `{
 		{"user": {"id": "101", "username": "root"}, "roles": ["11"]},
 		{"user": {"id": "102", "username": "dora", "global_name": "Dora the Director"}, "nick": "Dora", "roles": ["11", "12"]}
 	]]}`
+
+const guildID = snowflake.ID(900)
+
+// store works on the database directly: for what no command of this version can bring about.
+func (tt *terminal) store(do func(ctx context.Context, db storage.Store)) {
+	tt.t.Helper()
+	db, err := openFile(tt.t.Context(), tt.env["GATECAMP_DATA_DIR"])
+	if err != nil {
+		tt.t.Fatal(err)
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			tt.t.Error(err)
+		}
+	}()
+	do(tt.t.Context(), db)
+}
+
+// must fails the test on an error.
+func must[T any](t *testing.T) func(v T, err error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// acknowledge releases the lock as if a report had been looked at under a policy with these kinds of action.
+func (tt *terminal) acknowledge(kinds ...string) {
+	tt.t.Helper()
+	tt.store(func(ctx context.Context, db storage.Store) {
+		run := must[storage.Run](tt.t)(db.CreateRun(ctx, guildID, storage.Order{Kind: "live", Actor: "console:tester", Origin: "console"}, tt.now))
+		must[storage.Acknowledgement](tt.t)(db.Acknowledge(ctx, storage.Acknowledgement{
+			Guild: guildID, Run: run.ID, Digest: "d", PolicyVersion: 1, Kinds: kinds, Actor: "console:tester", Reason: "looked at it", At: tt.now,
+		}, "console"))
+	})
+}
+
+// changes are the configuration changes of a table, newest first.
+func (tt *terminal) changes(table string) []storage.Change {
+	tt.t.Helper()
+	var all []storage.Change
+	tt.store(func(ctx context.Context, db storage.Store) {
+		all = must[[]storage.Change](tt.t)(db.Changes(ctx, guildID, storage.ChangeFilter{Table: table}))
+	})
+	return all
+}
+
+// invocations are the recorded attempts, newest first.
+func (tt *terminal) invocations() []storage.Invocation {
+	tt.t.Helper()
+	var all []storage.Invocation
+	tt.store(func(ctx context.Context, db storage.Store) {
+		all = must[[]storage.Invocation](tt.t)(db.Invocations(ctx, guildID, storage.InvocationFilter{}))
+	})
+	return all
+}
