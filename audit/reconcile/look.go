@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,9 +80,7 @@ func (e *Engine) readAuth(ctx context.Context, l *Look) (*audit.Directory, error
 		return nil, nil
 	}
 	counts := audit.Counts{}
-	for f, n := range d.Counts {
-		counts[f] = n
-	}
+	maps.Copy(counts, d.Counts)
 	if share, known := overlap(d, l.Picture); known {
 		counts[audit.GuildOverlap] = share
 	}

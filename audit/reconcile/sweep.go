@@ -45,8 +45,20 @@ type Report struct {
 	earlier []audit.Outcome // of the same run, before it was taken up again
 }
 
-// outcomes are all of the run, earlier ones first.
-func (r *Report) outcomes() []audit.Outcome { return slices.Concat(r.earlier, r.Outcomes) }
+// outcomes are all of the run, earlier ones first; of an action that was tried again the last.
+func (r *Report) outcomes() []audit.Outcome {
+	again := map[audit.Action]struct{}{}
+	for _, o := range r.Outcomes {
+		again[bare(o.Action)] = struct{}{}
+	}
+	var all []audit.Outcome
+	for _, o := range r.earlier {
+		if _, is := again[bare(o.Action)]; !is {
+			all = append(all, o)
+		}
+	}
+	return append(all, r.Outcomes...)
+}
 
 // Sweep works on a run that was ordered: it gathers, decides, plans and stores, and performs what the order and every gate and brake
 // let through. The writer may be nil: then nothing is performed. It ends with the run in a state that says how far it came; an

@@ -66,7 +66,7 @@ func TestReplayKeepsEachSentence(t *testing.T) {
 
 func gatesOf(t *testing.T, words string) (g audit.Gates) {
 	t.Helper()
-	for _, w := range strings.Fields(words) {
+	for w := range strings.FieldsSeq(words) {
 		switch w {
 		case "lock":
 			g.Locked = true

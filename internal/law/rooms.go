@@ -39,6 +39,7 @@ var rooms = []room{
 	{path: "storage", layer: Leaf},
 	{path: "storage/relational", layer: Leaf}, // what both databases share: statements and their words, no driver
 	{path: "audit/snapshot", layer: Leaf},
+	{path: "audit/snapshot/demo", layer: Leaf},
 	{path: "audit/policyfile", layer: Leaf},
 	{path: "i18n", layer: Leaf},
 	{path: "notify", layer: Leaf},

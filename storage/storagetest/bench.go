@@ -92,7 +92,7 @@ func Benchmarks(b *testing.B, fresh func(testing.TB) Database) {
 		}
 	})
 	b.Run("20,000 accounts read again", func(b *testing.B) {
-		r := storage.SourceRead{Source: "auth", At: noon, Verdict: "healthy", Counts: map[string]int64{"users": 20_000}}
+		r := storage.SourceRead{Source: guild().String(), At: noon, Verdict: "healthy", Counts: map[string]int64{"users": 20_000}}
 		for i := range 20_000 {
 			r.Accounts = append(r.Accounts, storage.AccountRevision{User: int64(i), Discord: biggest, Revision: uint64(i + 1)})
 		}
