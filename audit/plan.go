@@ -314,16 +314,13 @@ func draws(a Action) []By {
 // Survey looks at every member of a scene: it classifies and decides, keeps the decisions that Keep accepts, and counts the
 // population. Members whom Keep refuses are counts and nothing else.
 func Survey(s *Scene, members []Member, p *Policy, keep func(*Decision) bool) ([]Decision, Population) {
-	pop := Population{Members: len(members), Roles: s.Guild.Roles, Wanted: s.wanted}
+	pop := Headcount(s, members)
 	var kept []Decision
 	var d Decision // one for all: keep may look at it and not hold on to it
 	for _, m := range members {
 		f := s.Facts(m)
 		c := Classify(f)
 		pop.Categories[c.Category]++
-		for i := range m.Roles.All() {
-			pop.Holders[i]++
-		}
 		if c.Category == InOrder && f.Block.Member == 0 {
 			continue
 		}
@@ -332,6 +329,17 @@ func Survey(s *Scene, members []Member, p *Policy, keep func(*Decision) bool) ([
 		}
 	}
 	return kept, pop
+}
+
+// Headcount counts members and holders, and decides about nobody: the population for a plan about a few of them.
+func Headcount(s *Scene, members []Member) Population {
+	pop := Population{Members: len(members), Roles: s.Guild.Roles, Wanted: s.wanted}
+	for i := range members {
+		for role := range members[i].Roles.All() {
+			pop.Holders[role]++
+		}
+	}
+	return pop
 }
 
 // Noteworthy reports whether a decision is stored: a stranger who holds nothing managed or privileged, and about whom nothing is

@@ -56,7 +56,7 @@ func (e *Engine) One(ctx context.Context, ids []snowflake.ID, guilds LiveGuilds,
 func (e *Engine) planLive(ctx context.Context, r *Report, ids []snowflake.ID, members []audit.Member) error {
 	l := r.Look
 	decisions, _ := l.Decide(members)
-	_, pop := l.Decide(l.Picture.Members)
+	pop := audit.Headcount(l.Scene, l.Picture.Members)
 	pop.Complete = l.Picture.Complete
 	decisions = slices.DeleteFunc(decisions, func(d audit.Decision) bool { return l.realtime(&d) == audit.RealtimeOff })
 	gates, err := e.gates(ctx, l, false)
