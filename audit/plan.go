@@ -319,12 +319,12 @@ func Survey(s *Scene, members []Member, p *Policy, keep func(*Decision) bool) ([
 	var d Decision // one for all: keep may look at it and not hold on to it
 	for _, m := range members {
 		f := s.Facts(m)
-		c := Classify(f)
+		c := classify(&f)
 		pop.Categories[c.Category]++
 		if c.Category == InOrder && f.Block.Member == 0 {
 			continue
 		}
-		if d = Decide(f, c, p); keep(&d) {
+		if d = decide(&f, c, p, nil); keep(&d) {
 			kept = append(kept, d)
 		}
 	}
