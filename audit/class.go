@@ -254,10 +254,7 @@ func entitlement(f Facts) (entitled entitlements, allowed bool, why Reasons) {
 // missing lists what the accounts with access should hold; of twins of one name any will do.
 func missing(f Facts) (lacking RoleSet, absent []string) {
 	for _, i := range f.Linked {
-		if !f.Auth.Accounts[i].Access {
-			continue
-		}
-		e := &f.Scene.accounts[i]
+		e := &f.Scene.accounts[i] // nothing without access
 		lacking = lacking.Or(e.one.Minus(f.Member.Roles))
 		for _, t := range e.twins {
 			if twins := &f.Scene.twins[t]; f.Member.Roles.And(twins.roles).Empty() {

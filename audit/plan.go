@@ -128,7 +128,7 @@ func MakePlan(guild snowflake.ID, decisions []Decision, p Population, l Limits, 
 // Trips are the brakes that this plan trips: those it broke though every gate would have let it through. What an earlier trip holds
 // already does not trip again.
 func (p *Plan) Trips() []Hold {
-	if len(p.Gates) > 0 || len(p.Actions) > 0 && slices.ContainsFunc(p.Actions, Planned.heldByGate) {
+	if slices.ContainsFunc(p.Actions, Planned.heldByGate) {
 		return nil
 	}
 	var trips []Hold
