@@ -160,7 +160,9 @@ type Class struct {
 }
 
 // Classify says what a member is. It is total: "I do not know" is Undecidable.
-func Classify(f Facts) Class {
+func Classify(f Facts) Class { return classify(&f) }
+
+func classify(f *Facts) Class {
 	if why := botReasons(f); why != 0 {
 		return Class{Category: BotFiltered, Reasons: why}
 	}
@@ -170,12 +172,12 @@ func Classify(f Facts) Class {
 	if len(f.Linked) == 0 && len(f.Known) == 0 {
 		return Class{Category: UnknownGuest, Reasons: ReasonsOf(NotLinked) | f.proposed(f.Member.Roles)}
 	}
-	entitled, allowed, why := entitlement(f)
+	may, allowed, why := entitlement(f)
 	if !allowed {
 		return Class{Category: LinkedNoPerm, Reasons: why | f.proposed(f.Member.Roles)}
 	}
 	c := Class{Category: InOrder, Reasons: why}
-	if c.Surplus = f.Member.Roles.And(f.Scene.managed).Minus(entitled.may); !c.Surplus.Empty() {
+	if c.Surplus = f.Member.Roles.And(f.Scene.managed).Minus(may); !c.Surplus.Empty() {
 		c.Category = SurplusRoles
 		c.Reasons = c.Reasons.With(HoldsSurplus) | f.proposed(c.Surplus)
 	}
@@ -197,7 +199,7 @@ func (s *Scene) proposed(roles RoleSet) Reasons {
 	return ReasonsOf(HoldsProposed)
 }
 
-func botReasons(f Facts) (why Reasons) {
+func botReasons(f *Facts) (why Reasons) {
 	switch {
 	case f.Guild.Bot != 0 && f.Member.ID == f.Guild.Bot:
 		why = why.With(BotSelf)
@@ -214,13 +216,13 @@ func botReasons(f Facts) (why Reasons) {
 }
 
 // entitlement joins what all accounts of this Discord id may hold: several users may share one, and Auth writes for each of them.
-func entitlement(f Facts) (entitled entitlements, allowed bool, why Reasons) {
+func entitlement(f *Facts) (may RoleSet, allowed bool, why Reasons) {
 	for _, i := range f.Linked {
 		a := &f.Auth.Accounts[i]
 		switch {
 		case a.Access:
 			allowed = true
-			entitled.may = entitled.may.Or(f.Scene.accounts[i].may)
+			may = may.Or(f.Scene.accounts[i].may)
 			if a.State < 0 {
 				why = why.With(NoProfile)
 			}
@@ -234,10 +236,10 @@ func entitlement(f Facts) (entitled entitlements, allowed bool, why Reasons) {
 		why = why.With(SeveralAccounts)
 	}
 	if allowed {
-		return entitled, true, why &^ ReasonsOf(Deactivated, NoAccess)
+		return may, true, why &^ ReasonsOf(Deactivated, NoAccess)
 	}
 	if len(f.Linked) > 0 {
-		return entitled, false, why
+		return may, false, why
 	}
 	for _, i := range f.Known {
 		a := &f.Auth.Accounts[i]
@@ -248,16 +250,13 @@ func entitlement(f Facts) (entitled entitlements, allowed bool, why Reasons) {
 			why = why.With(NoAccess)
 		}
 	}
-	return entitled, false, why.With(OldAccount)
+	return may, false, why.With(OldAccount)
 }
 
 // missing lists what the accounts with access should hold; of twins of one name any will do.
-func missing(f Facts) (lacking RoleSet, absent []string) {
+func missing(f *Facts) (lacking RoleSet, absent []string) {
 	for _, i := range f.Linked {
-		if !f.Auth.Accounts[i].Access {
-			continue
-		}
-		e := &f.Scene.accounts[i]
+		e := &f.Scene.accounts[i] // nothing without access
 		lacking = lacking.Or(e.one.Minus(f.Member.Roles))
 		for _, t := range e.twins {
 			if twins := &f.Scene.twins[t]; f.Member.Roles.And(twins.roles).Empty() {

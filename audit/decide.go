@@ -75,10 +75,10 @@ func (d *Decision) Alerts() []Alert {
 func (d *Decision) Acts() bool { return d.Kick || d.Ban || !d.Remove.Empty() }
 
 // Decide says what should change for a member: it walks the layers and stops at the first that applies.
-func Decide(f Facts, c Class, p *Policy) Decision { return decide(f, c, p, nil) }
+func Decide(f Facts, c Class, p *Policy) Decision { return decide(&f, c, p, nil) }
 
 // decide leaves a trace of each layer that it looked at, if somebody wants one.
-func decide(f Facts, c Class, p *Policy, t *trace) Decision {
+func decide(f *Facts, c Class, p *Policy, t *trace) Decision {
 	d := Decision{Class: c, Member: f.Member.ID, Held: f.Member.Roles}
 	if c.Category.IsFinding() {
 		d.Alarming = f.Member.Roles.And(f.privileged)
@@ -106,7 +106,7 @@ func decide(f Facts, c Class, p *Policy, t *trace) Decision {
 func (d *Decision) settle(a Act, l Layer) { d.Act, d.Layer = a, l }
 
 // block removes the member and nothing else; only the owner is left to the rest of the policy.
-func (d *Decision) block(f Facts, p *Policy, t *trace) {
+func (d *Decision) block(f *Facts, p *Policy, t *trace) {
 	if f.Guild.Owner != 0 && f.Member.ID == f.Guild.Owner {
 		if d.Category != InOrder {
 			d.policy(f, p, t)
@@ -124,7 +124,7 @@ func (d *Decision) block(f Facts, p *Policy, t *trace) {
 }
 
 // policy is everything below the blocks: how far Auth can be believed, what is put off, and what is wanted.
-func (d *Decision) policy(f Facts, p *Policy, t *trace) {
+func (d *Decision) policy(f *Facts, p *Policy, t *trace) {
 	doubtful := f.AuthHealth == Doubtful
 	if t.saw(LayerHealth, d.Category == Undecidable || doubtful) {
 		if doubtful {
@@ -155,12 +155,12 @@ func (d *Decision) policy(f Facts, p *Policy, t *trace) {
 }
 
 // want is what an operator decided about this member, else the policy.
-func (d *Decision) want(f Facts, p *Policy, t *trace) choice {
+func (d *Decision) want(f *Facts, p *Policy, t *trace) choice {
 	if t.saw(LayerOverride, f.Override.Member != 0) {
 		d.SingleUse = f.Override.SingleUse
 		return choice{act: min(f.Override.Act, d.Category.Severest()), layer: LayerOverride}
 	}
-	return p.choose(f, d.Class, t)
+	return p.choose(f, d.Category, t)
 }
 
 // AtStake are the managed roles that a finding's member holds and Auth does not give, whatever is decided: a policy that strips would
@@ -176,7 +176,7 @@ func (s *Scene) AtStake(d *Decision) RoleSet {
 	return RoleSet{}
 }
 
-func (d *Decision) spareOwner(f Facts) {
+func (d *Decision) spareOwner(f *Facts) {
 	if d.Act == StripKick && f.Guild.Owner != 0 && f.Member.ID == f.Guild.Owner {
 		d.Reasons = d.Reasons.With(IsOwner)
 		d.settle(Strip, LayerUntouchable)
@@ -185,7 +185,7 @@ func (d *Decision) spareOwner(f Facts) {
 }
 
 // spare puts off what grace puts off, and returns the roles that may still go.
-func (d *Decision) spare(f Facts, p *Policy, t *trace) RoleSet {
+func (d *Decision) spare(f *Facts, p *Policy, t *trace) RoleSet {
 	late := d.put(f, p.Rules[d.Category].Grace)
 	putOff := late != 0 && (d.Act == StripKick || d.Act == Strip && d.Category != UnknownGuest)
 	if !t.saw(LayerGrace, putOff) {
@@ -204,7 +204,7 @@ func (d *Decision) spare(f Facts, p *Policy, t *trace) RoleSet {
 }
 
 // removable are the roles that the member holds, that are bound, and that Auth does not give.
-func (d *Decision) removable(f Facts) RoleSet {
+func (d *Decision) removable(f *Facts) RoleSet {
 	if d.Category == SurplusRoles {
 		return d.Surplus.And(f.bound)
 	}
@@ -212,7 +212,7 @@ func (d *Decision) removable(f Facts) RoleSet {
 }
 
 // put says why something is put off for this member now, if it is.
-func (d *Decision) put(f Facts, grace time.Duration) (why Reasons) {
+func (d *Decision) put(f *Facts, grace time.Duration) (why Reasons) {
 	switch d.Category {
 	case UnknownGuest:
 		if f.Member.Is(IsPending) {
@@ -240,7 +240,7 @@ func within(grace time.Duration, since, at time.Time) bool {
 }
 
 // aim sets Kick or Ban, unless Discord would refuse it or nobody knows whether this is the owner.
-func (d *Decision) aim(f Facts) {
+func (d *Decision) aim(f *Facts) {
 	if !f.ReachKnown() {
 		d.Reasons = d.Reasons.With(HierarchyUnknown)
 	}
@@ -275,5 +275,5 @@ func (t *trace) saw(l Layer, applies bool) bool {
 // Explain is Decide, and each layer that it looked at in that order.
 func Explain(f Facts, p *Policy) (Decision, []Step) {
 	t := &trace{}
-	return decide(f, Classify(f), p, t), t.steps
+	return decide(&f, classify(&f), p, t), t.steps
 }

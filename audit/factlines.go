@@ -18,15 +18,14 @@ func FactLines(now, baseline Counts, t Thresholds) []FactLine {
 			continue
 		}
 		line := FactLine{Fact: f, Now: countOr(now, f), Baseline: countOr(baseline, f), Want: Unknown}
-		if now == nil {
+		want, health := t.judge(f, now, baseline)
+		if line.Health = health; now == nil {
 			line.Health = Blind
-		} else {
-			var want int64
-			if want, line.Health = t.judge(f, now, baseline); judged[f].rule != unjudged && !(baseline == nil && judged[f].rule == growth) {
-				line.Want = want
-			}
 		}
-		if line.Now != Unknown || line.Baseline != Unknown || line.Health != Healthy {
+		if rule := judged[f].rule; rule != unjudged && (baseline != nil || rule != growth && rule != demotion) {
+			line.Want = want
+		}
+		if line.Now != Unknown || line.Baseline != Unknown || health != Healthy && now != nil {
 			lines = append(lines, line)
 		}
 	}

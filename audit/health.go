@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -375,9 +376,7 @@ func Accept(now Counts, at time.Time) Reading {
 // Highest is a new Counts with the higher of both for each fact: several readings can be kept as one.
 func (c Counts) Highest(other Counts) Counts {
 	sum := make(Counts, max(len(c), len(other)))
-	for f, n := range c {
-		sum[f] = n
-	}
+	maps.Copy(sum, c)
 	for f, n := range other {
 		if old, ok := sum[f]; !ok || n > old {
 			sum[f] = n

@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -27,9 +28,7 @@ func sound() audit.Counts {
 // with is the counts with some facts changed.
 func with(c audit.Counts, changes audit.Counts) audit.Counts {
 	changed := c.Highest(nil)
-	for f, n := range changes {
-		changed[f] = n
-	}
+	maps.Copy(changed, changes)
 	return changed
 }
 

@@ -31,14 +31,14 @@ func skeletons(name string) [2]string {
 	return [2]string{Skeleton(name), Skeleton(prototype(visible(name)))}
 }
 
-// visible decomposes compatibility forms and drops what nobody sees.
+// visible decomposes compatibility forms and drops what nobody sees; marks that it stood between take their order anew.
 func visible(name string) string {
-	return strings.Map(func(r rune) rune {
+	return norm.NFKD.String(strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || r == braille {
 			return -1
 		}
 		return r
-	}, norm.NFKD.String(name))
+	}, norm.NFKD.String(name)))
 }
 
 const braille = '\u2800' // a blank that Unicode counts as a symbol

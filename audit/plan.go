@@ -128,7 +128,7 @@ func MakePlan(guild snowflake.ID, decisions []Decision, p Population, l Limits, 
 // Trips are the brakes that this plan trips: those it broke though every gate would have let it through. What an earlier trip holds
 // already does not trip again.
 func (p *Plan) Trips() []Hold {
-	if len(p.Gates) > 0 || len(p.Actions) > 0 && slices.ContainsFunc(p.Actions, Planned.heldByGate) {
+	if slices.ContainsFunc(p.Actions, Planned.heldByGate) {
 		return nil
 	}
 	var trips []Hold
@@ -314,24 +314,32 @@ func draws(a Action) []By {
 // Survey looks at every member of a scene: it classifies and decides, keeps the decisions that Keep accepts, and counts the
 // population. Members whom Keep refuses are counts and nothing else.
 func Survey(s *Scene, members []Member, p *Policy, keep func(*Decision) bool) ([]Decision, Population) {
-	pop := Population{Members: len(members), Roles: s.Guild.Roles, Wanted: s.wanted}
+	pop := Headcount(s, members)
 	var kept []Decision
 	var d Decision // one for all: keep may look at it and not hold on to it
 	for _, m := range members {
 		f := s.Facts(m)
-		c := Classify(f)
+		c := classify(&f)
 		pop.Categories[c.Category]++
-		for i := range m.Roles.All() {
-			pop.Holders[i]++
-		}
 		if c.Category == InOrder && f.Block.Member == 0 {
 			continue
 		}
-		if d = Decide(f, c, p); keep(&d) {
+		if d = decide(&f, c, p, nil); keep(&d) {
 			kept = append(kept, d)
 		}
 	}
 	return kept, pop
+}
+
+// Headcount counts members and holders, and decides about nobody: the population for a plan about a few of them.
+func Headcount(s *Scene, members []Member) Population {
+	pop := Population{Members: len(members), Roles: s.Guild.Roles, Wanted: s.wanted}
+	for i := range members {
+		for role := range members[i].Roles.All() {
+			pop.Holders[role]++
+		}
+	}
+	return pop
 }
 
 // Noteworthy reports whether a decision is stored: a stranger who holds nothing managed or privileged, and about whom nothing is

@@ -180,8 +180,8 @@ type choice struct {
 
 // choose reads the policy for the accounts of a member: a group's entry, else a state's, else the default. The run's own action
 // replaces default entries; group and state entries that are no severer than it still win.
-func (p *Policy) choose(f Facts, c Class, t *trace) choice {
-	r := &p.Rules[c.Category]
+func (p *Policy) choose(f *Facts, c Category, t *trace) choice {
+	r := &p.Rules[c]
 	found, named := f.leastSevere(r.ByGroup, r.ByState)
 	if t.saw(LayerRun, f.Ordered != None && (!named || f.Ordered < found.act)) {
 		found = choice{act: f.Ordered, layer: LayerRun}
@@ -189,12 +189,12 @@ func (p *Policy) choose(f Facts, c Class, t *trace) choice {
 		t.saw(LayerDefault, true)
 		found = choice{act: r.Default, layer: LayerDefault}
 	}
-	found.act = min(found.act, c.Category.Severest())
+	found.act = min(found.act, c.Severest())
 	return found
 }
 
 // leastSevere is the mildest entry for any of the member's groups, and failing that for any of their states.
-func (f Facts) leastSevere(byGroup, byState map[string]Act) (best choice, ok bool) {
+func (f *Facts) leastSevere(byGroup, byState map[string]Act) (best choice, ok bool) {
 	consider := func(layer Layer, acts map[string]Act, name string) {
 		a, named := acts[name]
 		if named && (!ok || cmp.Or(cmp.Compare(a, best.act), cmp.Compare(name, best.name)) < 0) {
@@ -220,7 +220,7 @@ func (f Facts) leastSevere(byGroup, byState map[string]Act) (best choice, ok boo
 }
 
 // deciding are the accounts whose groups and states the policy looks at: the linked ones, else those known from earlier.
-func (f Facts) deciding() []int32 {
+func (f *Facts) deciding() []int32 {
 	if len(f.Linked) > 0 {
 		return f.Linked
 	}

@@ -596,9 +596,9 @@ func TestRoleSetsAreSets(t *testing.T) {
 
 func TestBrakesNeverOverflowAndNeverAllowLessThanNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		any := rapid.OneOf(rapid.Int(), rapid.SampledFrom([]int{0, 1, -1, math.MaxInt, math.MinInt, 10_000, 9_999}))
-		b := audit.Brake{Floor: any.Draw(t, "floor"), BasisPoints: any.Draw(t, "share"), Ceiling: any.Draw(t, "ceiling"), Times: any.Draw(t, "times"), Set: true}
-		population := any.Draw(t, "population")
+		number := rapid.OneOf(rapid.Int(), rapid.SampledFrom([]int{0, 1, -1, math.MaxInt, math.MinInt, 10_000, 9_999}))
+		b := audit.Brake{Floor: number.Draw(t, "floor"), BasisPoints: number.Draw(t, "share"), Ceiling: number.Draw(t, "ceiling"), Times: number.Draw(t, "times"), Set: true}
+		population := number.Draw(t, "population")
 		n := b.Allows(population)
 		if n < 0 || b.Times <= 1 && n > max(0, b.Ceiling) {
 			t.Fatalf("%+v in %d: %d", b, population, n)

@@ -223,14 +223,15 @@ func (s *telling) planned() string {
 		}
 		g.add(s.names[a.Member], line)
 	}
-	out := g.String()
+	var out strings.Builder
+	out.WriteString(g.String())
 	for _, h := range s.plan.Holds {
-		out += "brake " + strings.Replace(h.String(), h.By.String(), s.by(h.By), 1) + "\n"
+		out.WriteString("brake " + strings.Replace(h.String(), h.By.String(), s.by(h.By), 1) + "\n")
 	}
 	for _, h := range s.plan.Trips() {
-		out += "trips " + s.by(h.By) + "\n"
+		out.WriteString("trips " + s.by(h.By) + "\n")
 	}
-	return out
+	return out.String()
 }
 
 func (s *telling) by(b audit.By) string {

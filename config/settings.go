@@ -50,7 +50,7 @@ var settings = []Setting{
 		Meaning: "The Postgres database for gatecamp's own tables.", check: isDatabase,
 	},
 	{Name: "GATECAMP_REDIS_URL", Secret: true, Unset: "none", Form: redisForm, Meaning: "Redis, for several replicas.", check: isRedis},
-	{Name: "GATECAMP_OPERATORS", Unset: "none", Form: idList, Meaning: "Discord users who hold every right."},
+	{Name: "GATECAMP_OPERATORS", Unset: "none", Form: idList, Meaning: "Discord users who may order reports, acknowledge, pause and give rights; enough to begin."},
 	{Name: "GATECAMP_TRUST_SUPERUSERS", Default: "true", Form: yesNo, Meaning: "Whether Auth's superusers hold the `gatecamp.*` rights.", check: isBool},
 	{
 		Name: "GATECAMP_SCHEDULE", Default: "@every 6h", Form: "a cron expression, or off",

@@ -56,6 +56,7 @@ type Sources interface {
 	LastRead(ctx context.Context, source string) (SourceRead, error)
 	// Baseline adds up what is normal at the instant: the highest of the healthy counts in the window since the last acceptance and
 	// of what was accepted then; an acceptance that is older than the window counts only while there are no healthy counts.
+	// The window ends at the last healthy read: an outage that is longer than it never becomes a first contact.
 	Baseline(ctx context.Context, source string, at time.Time) (Baseline, error)
 	// AcceptSource makes exactly these counts the baseline. It leaves a configuration change in the guild of the author.
 	AcceptSource(ctx context.Context, guild snowflake.ID, source string, counts map[string]int64, by Author) error

@@ -112,7 +112,7 @@ func syntaxFault(err error) Fault {
 func convertFile(file *ast.File) (root Value, faults Faults) {
 	var bodies []ast.Node
 	for _, d := range file.Docs {
-		if d.Body != nil && d.Body.Type() != ast.CommentType {
+		if d.Body != nil && d.Body.Type() != ast.CommentType && d.Body.Type() != ast.NullType {
 			bodies = append(bodies, d.Body)
 		}
 	}

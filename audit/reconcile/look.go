@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +36,7 @@ type Wish struct {
 	Policy        *audit.Policy       // instead of the newest stored one
 	PolicyVersion int64               // of Policy; 0: not a stored one
 	Overrides     []storage.Exception // instead of those in force; nil: those in force
+	Again         bool                // a second look, right before a write: what is read of Auth is judged and not noted down
 }
 
 // Look gathers facts: Auth, its health, the operator's tables, bindings, policy. It decides nothing and writes only what it read of Auth.
@@ -45,7 +47,7 @@ func (e *Engine) Look(ctx context.Context, pic Picture, w Wish) (_ *Look, err er
 		return nil, err
 	}
 	s := audit.Subjects{At: pic.truth(l.At), Guild: pic.Guild, OpensNow: true, Ordered: w.Act, PrivilegedRoles: l.Policy.PrivilegedRoles}
-	if s.Auth, err = e.readAuth(ctx, l); err != nil {
+	if s.Auth, err = e.readAuth(ctx, l, w.Again); err != nil {
 		return nil, err
 	}
 	s.AuthHealth = l.Verdict.Health
@@ -69,7 +71,7 @@ func (e *Engine) readPolicy(ctx context.Context, l *Look, w Wish) (err error) {
 }
 
 // readAuth reads Auth and judges it against what is normal. Auth that cannot be read is blind, not an error.
-func (e *Engine) readAuth(ctx context.Context, l *Look) (*audit.Directory, error) {
+func (e *Engine) readAuth(ctx context.Context, l *Look, again bool) (*audit.Directory, error) {
 	d, err := e.auth.Read(ctx)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -79,9 +81,7 @@ func (e *Engine) readAuth(ctx context.Context, l *Look) (*audit.Directory, error
 		return nil, nil
 	}
 	counts := audit.Counts{}
-	for f, n := range d.Counts {
-		counts[f] = n
-	}
+	maps.Copy(counts, d.Counts)
 	if share, known := overlap(d, l.Picture); known {
 		counts[audit.GuildOverlap] = share
 	}
@@ -96,6 +96,9 @@ func (e *Engine) readAuth(ctx context.Context, l *Look) (*audit.Directory, error
 	l.Verdict = audit.JudgeAuth(counts, baseline, thresholds)
 	own := *d // identities of ours are added to it; a source may hand out the same directory twice
 	own.Identities = slices.Clone(d.Identities)
+	if again {
+		return &own, nil
+	}
 	return &own, e.noteRead(ctx, d, counts, l)
 }
 

@@ -222,7 +222,7 @@ func (e *Engine) act(ctx context.Context, r *Report, a audit.Planned, guilds Gui
 	}
 	intention, err := e.db.Intend(ctx, e.cfg.Fence, storage.Action{
 		Guild: e.cfg.Guild, Run: r.Run.ID, Plan: r.Plan.Digest, Key: a.Key, Member: a.Member, Kind: a.Kind.String(), Role: a.Role,
-		Budget: storedBudget(a.Budget), Actor: r.Run.Order.Actor, Intended: e.now(),
+		Budget: storedBudget(a.Budget), Live: r.live(), Actor: r.Run.Order.Actor, Intended: e.now(),
 	})
 	if err != nil {
 		slot.Release()
@@ -265,7 +265,7 @@ func (e *Engine) stillRight(ctx context.Context, r *Report, a audit.Planned, gui
 	}
 	pic := r.Look.Picture
 	pic.Guild = guild
-	look, err := e.Look(ctx, pic, Wish{Act: r.Look.Scene.Ordered})
+	look, err := e.Look(ctx, pic, Wish{Act: r.Look.Scene.Ordered, Again: true})
 	if err != nil {
 		return s, err
 	}
@@ -283,6 +283,9 @@ func (e *Engine) stillRight(ctx context.Context, r *Report, a audit.Planned, gui
 	}
 	if d.SingleUse {
 		s.override = look.overrides[d.Member].ID
+	}
+	if r.live() {
+		return s, nil
 	}
 	// Last of all: a stop by a person reaches the run before its next write.
 	return s, e.alive(ctx, r.Run.ID, nil)
@@ -320,7 +323,7 @@ func (e *Engine) heldNow(ctx context.Context, r *Report, look *Look, a audit.Pla
 		return "", err
 	}
 	gates.Once = r.Plan.Once
-	used, err := e.used(ctx, look, false)
+	used, err := e.used(ctx, look, r.live())
 	if err != nil {
 		return "", err
 	}
@@ -397,6 +400,9 @@ func trailKind(r audit.Result) trail.Kind {
 
 // auditReason is what Discord's audit log shows beside the change: who, why and where to look it up.
 func auditReason(run storage.Run, a audit.Planned) string {
+	if run.ID == 0 {
+		return fmt.Sprintf("gatecamp live %s", a.Key)
+	}
 	return fmt.Sprintf("gatecamp run %d %s by %s", run.ID, a.Key, run.Order.Actor)
 }
 

@@ -1,14 +1,11 @@
 package snapshot
 
 import (
-	"encoding/binary"
-	"encoding/json"
+	"bytes"
+	"cmp"
 	"fmt"
-	"hash/fnv"
 	"maps"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/disgoorg/snowflake/v2"
 
@@ -16,7 +13,7 @@ import (
 	"gatecamp/audit/policyfile"
 )
 
-// accounts reads "aa". Names may be used before they are listed, so that users keep names until the end.
+// accounts reads "aa". Names may be used before they are listed, so states and groups of users are numbers of names until the end.
 type accounts struct {
 	*document
 	f        *File
@@ -24,21 +21,18 @@ type accounts struct {
 	ignored  []string // keys that an Auth source does not read
 
 	groups, states, reserved []string
-	users                    []user
-	userPlace                map[int64]int // id → index in aa.users
+	users                    []audit.Account
+	unordered                bool
+	memberships              []int32          // of all users, numbers of names
+	groupEnds                []int            // per user: where theirs end in memberships
+	rights                   map[int][]string // permissions of the few users who have extra ones
 	access                   access
 	identities               []audit.Identity
 	policy                   *policyfile.Value
 	privileged               *policyfile.Value
-	names                    map[string]string // each name once in memory
-}
 
-// user is an account whose names are not yet looked up.
-type user struct {
-	account     audit.Account
-	state       string // empty: no profile
-	groups      []string
-	permissions []string
+	numbers map[string]int32 // names, each once in memory, and their numbers
+	names   []string
 }
 
 // access says who holds discord.access_discord.
@@ -48,10 +42,10 @@ type access struct {
 }
 
 func newAccounts(d *document, f *File, authOnly bool) *accounts {
-	return &accounts{document: d, f: f, authOnly: authOnly, userPlace: map[int64]int{}, names: map[string]string{}}
+	return &accounts{document: d, f: f, authOnly: authOnly, rights: map[int][]string{}, numbers: map[string]int32{}}
 }
 
-func (a *accounts) read(t json.Token) {
+func (a *accounts) read(t token) {
 	seen := map[string]bool{}
 	a.object(t, func(key string) {
 		if seen[key] {
@@ -92,69 +86,51 @@ func (a *accounts) identityKey(key string) bool {
 	return true
 }
 
-// operatorKey reads what the operators of gatecamp, not Auth, say.
-func (a *accounts) operatorKey(key string) {
-	switch key {
-	case "bot_uids":
-		a.f.Bots = a.ids("Discord ids")
-	case "protected":
-		a.each("Discord ids, or objects with uid, reason, owner and expires_at", a.readProtection)
-	case "role_exceptions":
-		a.f.Exempt = a.ids("role ids")
-	case "blocks":
-		a.each("blocks", a.readBlock)
-	case "overrides":
-		a.each("overrides", a.readOverride)
-	case "opened":
-		a.optional(a.readOpened)
-	case "policy":
-		a.policy = a.value()
-	case "privileged_roles":
-		a.privileged = a.value()
-	case "bindings":
-		a.optional(a.readBindings)
-	default:
-		a.skip()
-	}
-}
-
 // each reads a list that may be null.
-func (a *accounts) each(what string, one func(t json.Token)) {
-	a.optional(func(t json.Token) { a.array(t, what, one) })
+func (a *accounts) each(what string, one func(t token)) {
+	a.optional(func(t token) { a.array(t, what, one) })
 }
 
 // list reads names; those of groups and states stand once.
 func (a *accounts) list(what string, once bool) (names []string) {
 	seen := map[string]int{}
-	a.each("names", func(t json.Token) {
-		name, ok := t.(string)
-		if !ok {
-			a.wrong(t, "a "+what+"'s name")
-			return
-		}
+	a.each("names", func(t token) {
+		name := a.nameOf(t, what)
 		if first, twice := seen[name]; once && twice {
 			a.refuse(fmt.Sprintf("%q is item %d already", name, first), "list each "+what+" once")
 		}
 		seen[name] = len(names)
-		names = append(names, a.intern(name))
+		names = append(names, name)
 	})
 	return names
 }
 
-func (a *accounts) intern(name string) string {
-	if known, ok := a.names[name]; ok {
-		return known
+func (a *accounts) nameOf(t token, what string) string {
+	if t.kind != isText {
+		a.wrong(t, "a "+what+"'s name")
+		return ""
 	}
-	a.names[name] = name
-	return name
+	return a.intern(t.text)
+}
+
+func (a *accounts) intern(text []byte) string { return a.names[a.number(text)] }
+
+func (a *accounts) number(text []byte) int32 {
+	if n, ok := a.numbers[string(text)]; ok {
+		return n
+	}
+	name, n := string(text), int32(len(a.names))
+	a.numbers[name] = n
+	a.names = append(a.names, name)
+	return n
 }
 
 func (a *accounts) ids(what string) (ids []snowflake.ID) {
-	a.each(what, func(t json.Token) { ids = append(ids, a.idOf(t)) })
+	a.each(what, func(t token) { ids = append(ids, a.idOf(t)) })
 	return ids
 }
 
-func (a *accounts) readAccess(t json.Token) {
+func (a *accounts) readAccess(t token) {
 	a.object(t, func(key string) {
 		switch key {
 		case "groups":
@@ -162,68 +138,68 @@ func (a *accounts) readAccess(t json.Token) {
 		case "states":
 			a.access.states = a.list("state", false)
 		case "users":
-			a.each("ids of users", func(t json.Token) { a.access.users = append(a.access.users, int64(a.idOf(t))) })
+			a.each("ids of users", func(t token) { a.access.users = append(a.access.users, int64(a.idOf(t))) })
 		default:
 			a.skip()
 		}
 	})
 }
 
-func (a *accounts) readUser(t json.Token) {
-	u := user{account: audit.Account{Active: true, State: -1}}
+func (a *accounts) readUser(t token) {
+	u := audit.Account{Active: true, State: -1}
 	a.object(t, func(key string) {
 		switch key {
 		case "id":
-			u.account.User = int64(a.id())
+			u.User = int64(a.id())
 		case "username":
-			u.account.Username = a.textOrNull()
+			u.Username = string(a.textOrNull())
 		case "active":
-			u.account.Active = a.flag(true)
+			u.Active = a.flag(true)
 		case "superuser":
-			u.account.Superuser = a.flag(false)
+			u.Superuser = a.flag(false)
 		case "state":
-			u.state = a.intern(a.textOrNull())
+			if name := a.textOrNull(); len(name) > 0 {
+				u.State = a.number(name)
+			}
 		case "groups":
-			u.groups = a.list("group", false)
+			a.each("names", func(t token) {
+				a.nameOf(t, "group")
+				a.memberships = append(a.memberships, a.number(t.text))
+			})
 		case "main":
-			u.account.Main.Name = a.textOrNull()
+			u.Main.Name = string(a.textOrNull())
 		case "discord_uid":
-			u.account.Discord = a.idOrNull()
+			u.Discord = a.idOrNull()
 		case "permissions":
-			u.permissions = a.permissions()
+			if rights := a.permissions(); len(rights) > 0 {
+				a.rights[len(a.users)] = rights
+			}
 		default:
 			a.skip()
 		}
 	})
-	if a.err != nil {
-		return
-	}
-	if u.account.User == 0 {
+	if a.err == nil && u.User == 0 {
 		a.missing("id", idCure)
-		return
 	}
-	if first, twice := a.userPlace[u.account.User]; twice {
-		a.path = append(a.path, step{key: "id"})
-		a.refuse(fmt.Sprintf("user %d is aa.users[%d] already", u.account.User, first), "list each user once")
-		return
+	if n := len(a.users); n > 0 && a.users[n-1].User >= u.User {
+		a.unordered = true
 	}
-	a.userPlace[u.account.User] = len(a.users)
+	a.groupEnds = append(a.groupEnds, len(a.memberships))
 	a.users = append(a.users, u)
 }
 
 func (a *accounts) permissions() (list []string) {
-	a.each("permissions", func(t json.Token) {
-		p, ok := t.(string)
-		app, codename, dotted := strings.Cut(p, ".")
-		if !ok || !dotted || app == "" || codename == "" {
+	a.each("permissions", func(t token) {
+		app, codename, _ := bytes.Cut(t.text, []byte("."))
+		if t.kind != isText || len(app) == 0 || len(codename) == 0 {
 			a.wrong(t, "a permission such as \"discord.access_discord\"")
 		}
-		list = append(list, a.intern(p))
+		list = append(list, a.intern(t.text))
 	})
 	return list
 }
 
-func (a *accounts) readIdentity(t json.Token) {
+func (a *accounts) readIdentity(t token) {
 	id := audit.Identity{Source: audit.Historical}
 	a.object(t, func(key string) {
 		switch key {
@@ -232,7 +208,7 @@ func (a *accounts) readIdentity(t json.Token) {
 		case "user":
 			id.User = int64(a.id())
 		case "source":
-			switch t := a.token(); t {
+			switch t := a.token(); string(t.text) {
 			case audit.Historical.String():
 			case audit.Operator.String():
 				id.Source = audit.Operator
@@ -254,170 +230,25 @@ func (a *accounts) readIdentity(t json.Token) {
 	}
 }
 
-func (a *accounts) readProtection(t json.Token) {
-	if t != json.Delim('{') {
-		a.f.Protected = append(a.f.Protected, Protection{Member: a.idOf(t)})
-		return
-	}
-	var p Protection
-	a.object(t, func(key string) {
-		switch key {
-		case "uid", "id", "member_id":
-			p.Member = a.id()
-		case "reason":
-			p.Reason = a.textOrNull()
-		case "owner":
-			p.Owner = a.ownerText()
-		case "expires_at":
-			p.Until = a.instant()
-		default:
-			a.skip()
-		}
-	})
-	if a.err == nil && p.Member == 0 {
-		a.missing("uid", idCure)
-	}
-	a.f.Protected = append(a.f.Protected, p)
-}
-
-// ownerText is who answers for something: a name or an id.
-func (a *accounts) ownerText() string {
-	switch t := a.token().(type) {
-	case nil:
-	case string:
-		return t
-	case json.Number:
-		return string(t)
-	default:
-		a.wrong(t, "a name or an id")
-	}
-	return ""
-}
-
-func (a *accounts) readBlock(t json.Token) {
-	var b audit.Block
-	a.object(t, func(key string) {
-		switch key {
-		case "uid":
-			b.Member = a.id()
-		case "until":
-			b.Until = a.instant()
-		case "ban":
-			b.Ban = a.flag(false)
-		default:
-			a.skip()
-		}
-	})
-	if a.err == nil && b.Member == 0 {
-		a.missing("uid", idCure)
-	}
-	a.f.Blocks = append(a.f.Blocks, b)
-}
-
-func (a *accounts) readOverride(t json.Token) {
-	var o audit.Override
-	a.object(t, func(key string) {
-		switch key {
-		case "member_id":
-			o.Member = a.id()
-		case "action":
-			t := a.token()
-			word, _ := t.(string)
-			act, ok := audit.ParseAct(word)
-			if !ok {
-				a.wrong(t, "report, strip or strip_kick")
-			}
-			o.Act = act
-		case "expires_at":
-			o.Until = a.instant()
-		case "single_use":
-			o.SingleUse = a.flag(false)
-		default:
-			a.skip()
-		}
-	})
-	switch {
-	case a.err != nil:
-	case o.Member == 0:
-		a.missing("member_id", idCure)
-	case o.Act == audit.None:
-		a.missing("action", "write report, strip or strip_kick")
-	}
-	a.f.Overrides = append(a.f.Overrides, o)
-}
-
-func (a *accounts) readOpened(t json.Token) {
-	a.f.Opened = map[snowflake.ID]time.Time{}
-	a.object(t, func(key string) {
-		id, ok := parseID(key)
-		if !ok {
-			a.refuse("the key is no member's id", idCure)
-			return
-		}
-		if at := a.instant(); !at.IsZero() {
-			a.f.Opened[id] = at
-		}
-	})
-}
-
-func (a *accounts) readBindings(t json.Token) {
-	a.f.Bound = true
-	named := func(kind audit.BindingKind) func(t json.Token) {
-		return func(t json.Token) {
-			a.object(t, func(name string) {
-				for _, role := range a.ids("role ids") {
-					a.f.Bindings = append(a.f.Bindings, audit.Binding{Role: role, Kind: kind, Name: a.intern(name)})
-				}
-			})
-		}
-	}
-	a.object(t, func(key string) {
-		switch key {
-		case "groups":
-			a.optional(named(audit.ToGroup))
-		case "states":
-			a.optional(named(audit.ToState))
-		case "guarded":
-			for _, role := range a.ids("role ids") {
-				a.f.Bindings = append(a.f.Bindings, audit.Binding{Role: role, Kind: audit.Guarded})
-			}
-		default:
-			a.skip()
-		}
-	})
-	slices.SortFunc(a.f.Bindings, compareBindings)
-	a.f.Bindings = slices.Compact(a.f.Bindings)
-}
-
-func compareBindings(x, y audit.Binding) int {
-	if x.Kind != y.Kind {
-		return int(x.Kind - y.Kind)
-	}
-	if c := strings.Compare(x.Name, y.Name); c != 0 {
-		return c
-	}
-	return compare(x.Role, y.Role)
-}
-
 // finish looks the names up and makes the Directory.
 func (a *accounts) finish() {
 	if a.err != nil {
 		return
 	}
-	d := &audit.Directory{Edition: "snapshot", Fingerprint: "snapshot", States: a.states, Groups: slices.Sorted(slices.Values(a.groups)), Reserved: a.reserved, Identities: a.identities}
-	groups, states := indexes(d.Groups), indexes(d.States)
-	d.Permissions = a.allPermissions()
-	rights := indexes(d.Permissions)
-	holding := a.holders(groups, states)
-	d.Accounts = make([]audit.Account, len(a.users))
+	d := &audit.Directory{
+		Edition: "snapshot", Fingerprint: "snapshot", States: a.states, Groups: slices.Sorted(slices.Values(a.groups)),
+		Reserved: a.reserved, Permissions: a.allPermissions(), Identities: a.identities, Accounts: a.users,
+	}
+	if !a.resolve(d) {
+		return
+	}
+	rights, holding := indexes(d.Permissions), a.holders(d)
 	words := (len(d.Permissions) + 63) / 64
 	grants := make([]uint64, words*len(a.users))
-	for i := range a.users {
-		u := &a.users[i]
-		c := &u.account
+	for i := range d.Accounts {
+		c := &d.Accounts[i]
 		c.Grants, grants = audit.Bits(grants[:words:words]), grants[words:]
-		a.resolveUser(i, u, groups, states)
-		for _, p := range u.permissions {
+		for _, p := range a.rights[i] {
 			c.Grants.Set(int(rights[p]))
 		}
 		if holding(c) {
@@ -425,21 +256,33 @@ func (a *accounts) finish() {
 		}
 		c.Access = c.Active && (c.Superuser || c.Grants.Has(int(rights[audit.AccessDiscord])))
 		c.Revision = revision(d, c)
-		d.Accounts[i] = *c
 	}
-	slices.SortFunc(d.Accounts, func(x, y audit.Account) int {
-		switch {
-		case x.User < y.User:
-			return -1
-		case x.User > y.User:
-			return 1
-		}
-		return 0
-	})
+	if a.unordered && !a.sortUsers(d) {
+		return
+	}
 	d.Index()
 	d.Counts = audit.CountFacts(d)
-	a.users, a.names = nil, nil
 	a.f.Auth = d
+	a.warnAboutUsers(d)
+}
+
+// sortUsers puts users in order of their ids; false: one of them is there twice.
+func (a *accounts) sortUsers(d *audit.Directory) bool {
+	order := make([]int, len(d.Accounts))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(d.Accounts[x].User, d.Accounts[y].User) })
+	sorted := make([]audit.Account, len(order))
+	for i, from := range order {
+		sorted[i] = d.Accounts[from]
+		if i > 0 && sorted[i-1].User == sorted[i].User {
+			a.refuseAt(fmt.Sprintf("aa.users[%d].id", from), fmt.Sprintf("user %d is aa.users[%d] already", sorted[i].User, order[i-1]), "list each user once")
+			return false
+		}
+	}
+	d.Accounts = sorted
+	return true
 }
 
 func indexes(names []string) map[string]int32 {
@@ -452,38 +295,56 @@ func indexes(names []string) map[string]int32 {
 
 func (a *accounts) allPermissions() []string {
 	all := map[string]struct{}{audit.AccessDiscord: {}}
-	for i := range a.users {
-		for _, p := range a.users[i].permissions {
+	for _, rights := range a.rights {
+		for _, p := range rights {
 			all[p] = struct{}{}
 		}
 	}
 	return slices.Sorted(maps.Keys(all))
 }
 
-func (a *accounts) resolveUser(i int, u *user, groups, states map[string]int32) {
-	if u.state != "" {
-		s, ok := states[u.state]
-		if !ok {
-			a.refuseAt(fmt.Sprintf("aa.users[%d].state", i), fmt.Sprintf("%q is not among aa.states", u.state), "list every state, lowest priority last")
+// resolve turns numbers of names into indexes of the Directory's lists; false: a name is not listed.
+func (a *accounts) resolve(d *audit.Directory) bool {
+	groups, states := a.listed(d.Groups), a.listed(d.States)
+	begin := 0
+	for i, end := range a.groupEnds {
+		u := &d.Accounts[i]
+		if u.State >= 0 {
+			name := a.names[u.State]
+			if u.State = states[u.State]; u.State < 0 {
+				a.refuseAt(fmt.Sprintf("aa.users[%d].state", i), fmt.Sprintf("%q is not among aa.states", name), "list every state, lowest priority last")
+				return false
+			}
 		}
-		u.account.State = s
-	}
-	for j, name := range u.groups {
-		g, ok := groups[name]
-		if !ok {
-			a.refuseAt(fmt.Sprintf("aa.users[%d].groups[%d]", i, j), fmt.Sprintf("%q is not among aa.groups", name), "list every group")
+		held := a.memberships[begin:end:end]
+		for j, n := range held {
+			if held[j] = groups[n]; held[j] < 0 {
+				a.refuseAt(fmt.Sprintf("aa.users[%d].groups[%d]", i, j), fmt.Sprintf("%q is not among aa.groups", a.names[n]), "list every group")
+				return false
+			}
 		}
-		u.account.Groups = append(u.account.Groups, g)
+		slices.Sort(held)
+		u.Groups = slices.Compact(held)
+		begin = end
 	}
-	slices.Sort(u.account.Groups)
-	u.account.Groups = slices.Compact(u.account.Groups)
+	return true
+}
+
+// listed gives each name's index in a list, by the name's number; -1: not listed.
+func (a *accounts) listed(list []string) []int32 {
+	byNumber := slices.Repeat([]int32{-1}, len(a.names))
+	for i, name := range list {
+		byNumber[a.numbers[name]] = int32(i)
+	}
+	return byNumber
 }
 
 // holders answers who holds discord.access_discord through "access". Names and users that are not listed hold nothing; people are
 // told, since a slip of the pen there makes strangers of a whole group.
-func (a *accounts) holders(groups, states map[string]int32) func(*audit.Account) bool {
+func (a *accounts) holders(d *audit.Directory) func(*audit.Account) bool {
 	byGroup, byState, byUser := map[int32]bool{}, map[int32]bool{}, map[int64]bool{}
-	pick := func(what string, names []string, listed map[string]int32, into map[int32]bool) {
+	pick := func(what string, names, list []string, into map[int32]bool) {
+		listed := indexes(list)
 		for _, name := range names {
 			if i, ok := listed[name]; ok {
 				into[i] = true
@@ -492,39 +353,20 @@ func (a *accounts) holders(groups, states map[string]int32) func(*audit.Account)
 			a.f.Notes = append(a.f.Notes, fmt.Sprintf("aa.access.%s names %s, which is not among aa.%s", what, showKey(name), what))
 		}
 	}
-	pick("groups", a.access.groups, groups, byGroup)
-	pick("states", a.access.states, states, byState)
+	pick("groups", a.access.groups, d.Groups, byGroup)
+	pick("states", a.access.states, d.States, byState)
 	for _, id := range a.access.users {
 		byUser[id] = true
-		if _, ok := a.userPlace[id]; !ok {
-			a.f.Notes = append(a.f.Notes, fmt.Sprintf("aa.access.users names user %d, who is not among aa.users", id))
-		}
 	}
 	return func(c *audit.Account) bool {
 		return byUser[c.User] || c.State >= 0 && byState[c.State] || slices.ContainsFunc(c.Groups, func(g int32) bool { return byGroup[g] })
 	}
 }
 
-// revision is a digest of an account: a changed row changes it.
-func revision(d *audit.Directory, c *audit.Account) uint64 {
-	h := fnv.New64a()
-	put := func(s string) {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
-		h.Write(n[:])
-		h.Write([]byte(s))
-	}
-	put(fmt.Sprintf("%d %t %t %t %d", c.User, c.Active, c.Superuser, c.Access, c.Discord))
-	put(c.Username)
-	put(c.Main.Name)
-	put(d.StateName(c))
-	for _, g := range c.Groups {
-		put(d.Groups[g])
-	}
-	for i, p := range d.Permissions {
-		if c.Grants.Has(i) {
-			put(p)
+func (a *accounts) warnAboutUsers(d *audit.Directory) {
+	for _, id := range a.access.users {
+		if _, ok := d.Account(id); !ok {
+			a.f.Notes = append(a.f.Notes, fmt.Sprintf("aa.access.users names user %d, who is not among aa.users", id))
 		}
 	}
-	return h.Sum64()
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -109,12 +108,12 @@ func parseAuth(file *os.File, path string) (_ *audit.Directory, ignored []string
 			doc.refuse("written twice", "keep one of them")
 			return
 		}
-		doc.optional(func(t json.Token) {
+		doc.optional(func(t token) {
 			aa = newAccounts(doc, f, true)
 			aa.read(t)
 		})
 	})
-	doc.end()
+	doc.finished()
 	if aa == nil {
 		doc.missing("aa", "without it nothing is known about anybody")
 		return nil, nil, doc.err

@@ -1,14 +1,12 @@
 package snapshot
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/disgoorg/snowflake/v2"
 
@@ -21,9 +19,10 @@ const maxDepth = 64
 // document reads JSON token by token, knows where it is, and keeps the first thing that is wrong: after that every reader returns
 // at once with nothing, and every loop ends.
 type document struct {
+	lexer
 	name string
-	json *json.Decoder
 	path []step
+	keys map[string]string // each key once in memory
 	err  error
 }
 
@@ -34,8 +33,10 @@ type step struct {
 }
 
 func newDocument(r io.Reader, name string) *document {
-	d := &document{name: name, json: json.NewDecoder(&utf8Reader{from: r})}
-	d.json.UseNumber()
+	d := &document{lexer: newLexer(r), name: name, keys: map[string]string{}}
+	if err := d.begin(); err != nil {
+		d.broken(err)
+	}
 	return d
 }
 
@@ -93,54 +94,83 @@ func (d *document) missing(key, cure string) {
 	d.path = d.path[:len(d.path)-1]
 }
 
-// token is the next token; nil also when something is wrong.
-func (d *document) token() json.Token {
+// token is the beginning of the next value; nothing when something is wrong.
+func (d *document) token() token {
 	if d.err != nil {
-		return nil
+		return token{}
 	}
-	t, err := d.json.Token()
+	t, err := d.value()
 	if err != nil {
 		d.broken(err)
-		return nil
+		return token{}
 	}
 	return t
 }
 
 // broken explains why there is no next token.
 func (d *document) broken(err error) {
-	var syntax *json.SyntaxError
-	var odd *notUTF8Error
 	where := ""
 	if place := d.place(); place != "" {
 		where = ", in " + place
 	}
+	syntax, isSyntax := errors.AsType[*syntaxError](err)
 	switch {
-	case errors.As(err, &odd):
-		d.refuseAt("", fmt.Sprintf("byte %d is not UTF-8%s", odd.offset, where), "save the file in UTF-8")
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &syntax) && syntax.Error() == "unexpected end of JSON input":
-		if d.json.InputOffset() == 0 {
-			d.refuseAt("", "empty", "write the snapshot again")
-			return
-		}
-		d.refuseAt("", fmt.Sprintf("cut off at byte %d%s", d.json.InputOffset(), where), "copy or write the snapshot again")
-	case errors.As(err, &syntax):
-		d.refuseAt("", fmt.Sprintf("not JSON at byte %d%s: %s", syntax.Offset, where, syntax), "snapshots are written by \"gatecamp snapshot\"")
-	default:
-		if d.err == nil {
-			d.err = fmt.Errorf("%s: %w", d.name, err)
-		}
+	case errors.Is(err, errEmpty):
+		d.refuseAt("", "empty", "write the snapshot again")
+	case errors.Is(err, errCutOff):
+		d.refuseAt("", fmt.Sprintf("cut off at byte %d%s", d.before+int64(d.end), where), "copy or write the snapshot again")
+	case isSyntax && syntax.says == notUTF8:
+		d.refuseAt("", fmt.Sprintf("byte %d is not UTF-8%s", syntax.offset, where), "save the file in UTF-8")
+	case isSyntax:
+		d.refuseAt("", fmt.Sprintf("not JSON at byte %d%s: %s", syntax.offset, where, syntax.says), "snapshots are written by \"gatecamp snapshot\"")
+	case d.err == nil:
+		d.err = fmt.Errorf("%s: %w", d.name, err)
 	}
 }
 
-// object reads an object, key by key; each must read or skip the value. Null, unless optional, and all else is refused.
-func (d *document) object(t json.Token, each func(key string)) {
-	if t != json.Delim('{') {
+// follows reads what stands between the items of an object or a list, and reports whether there is another one.
+func (d *document) follows(first bool, closing byte) bool {
+	if d.err != nil {
+		return false
+	}
+	c, err := d.peek()
+	if err == nil && c == closing {
+		d.at++
+		return false
+	}
+	if err == nil && !first {
+		err = d.take(',')
+	}
+	if err != nil {
+		d.broken(err)
+	}
+	return err == nil
+}
+
+// enter goes one step down; false: too deep to be a snapshot.
+func (d *document) enter() bool {
+	if len(d.path) >= maxDepth {
+		d.refuseAt(placeOf(d.path[:3])+"…", "nested too deeply", "snapshots are written by \"gatecamp snapshot\"")
+		return false
+	}
+	d.path = append(d.path, step{index: -1})
+	return true
+}
+
+// object reads an object, key by key; each must read or skip the value. All else is refused.
+func (d *document) object(t token, each func(key string)) {
+	if t.kind != isObject {
 		d.wrong(t, "an object {…}")
 		return
 	}
-	d.path = append(d.path, step{index: -1})
-	for d.err == nil && d.json.More() {
-		key, _ := d.token().(string)
+	if !d.enter() {
+		return
+	}
+	for first := true; d.follows(first, '}'); first = false {
+		key, ok := d.key()
+		if !ok {
+			break
+		}
 		d.path[len(d.path)-1].key = key
 		if key == "" {
 			d.skip() // an empty key means nothing here, and has no place
@@ -149,125 +179,148 @@ func (d *document) object(t json.Token, each func(key string)) {
 		each(key)
 	}
 	d.path = d.path[:len(d.path)-1]
-	d.token()
+}
+
+// key reads a key and its colon.
+func (d *document) key() (key string, ok bool) {
+	c, err := d.peek()
+	if err == nil && c != '"' {
+		err = d.bad("%q where a key should be", c)
+	}
+	var text []byte
+	if err == nil {
+		text, err = d.text()
+	}
+	if err == nil {
+		if key, ok = d.keys[string(text)]; !ok {
+			key = string(text)
+			if len(d.keys) < 256 && len(key) < 64 {
+				d.keys[key] = key
+			}
+		}
+		err = d.take(':')
+	}
+	if err != nil {
+		d.broken(err)
+	}
+	return key, err == nil
 }
 
 // array reads a list, item by item.
-func (d *document) array(t json.Token, what string, each func(t json.Token)) {
-	if t != json.Delim('[') {
+func (d *document) array(t token, what string, each func(t token)) {
+	if t.kind != isList {
 		d.wrong(t, "a list of "+what)
 		return
 	}
-	d.path = append(d.path, step{})
-	for i := 0; d.err == nil && d.json.More(); i++ {
+	if !d.enter() {
+		return
+	}
+	for i := 0; d.follows(i == 0, ']'); i++ {
 		d.path[len(d.path)-1].index = i
-		each(d.token())
+		if t := d.token(); d.err == nil {
+			each(t)
+		}
 	}
 	d.path = d.path[:len(d.path)-1]
-	d.token()
 }
 
 // skip reads over a value.
 func (d *document) skip() { d.skipFrom(d.token()) }
 
-func (d *document) skipFrom(t json.Token) {
-	depth := 0
-	for d.err == nil {
-		switch t {
-		case json.Delim('{'), json.Delim('['):
-			depth++
-		case json.Delim('}'), json.Delim(']'):
-			depth--
-		}
-		if depth > maxDepth {
-			d.refuse("nested too deeply", "snapshots are written by \"gatecamp snapshot\"")
-		}
-		if depth <= 0 {
-			return
-		}
-		t = d.token()
+func (d *document) skipFrom(t token) {
+	switch t.kind {
+	case isObject:
+		d.object(t, func(string) { d.skip() })
+	case isList:
+		d.array(t, "", d.skipFrom)
+	case nothing, isNull, isTrue, isFalse, isNumber, isText:
 	}
 }
 
-// end refuses what follows the value.
-func (d *document) end() {
+// finished refuses what follows the value.
+func (d *document) finished() {
 	if d.err != nil {
 		return
 	}
-	switch _, err := d.json.Token(); {
-	case errors.Is(err, io.EOF):
-	case err == nil:
-		d.refuseAt("", fmt.Sprintf("something follows the snapshot at byte %d", d.json.InputOffset()), "one file holds one snapshot")
-	default:
+	switch c, err := d.peek(); {
+	case errors.Is(err, errCutOff):
+	case err != nil:
 		d.broken(err)
+	default:
+		d.refuseAt("", fmt.Sprintf("%q follows the snapshot at byte %d", c, d.offset()), "one file holds one snapshot")
 	}
 }
 
 // wrong refuses a value of the wrong kind.
-func (d *document) wrong(t json.Token, want string) {
+func (d *document) wrong(t token, want string) {
 	if d.err == nil {
 		d.refuse(show(t)+", where "+want+" should be", "")
 	}
 }
 
 // show is a token as a refusal quotes it.
-func show(t json.Token) string {
-	switch t := t.(type) {
-	case nil:
-		return "null"
-	case json.Delim:
-		if t == '{' {
-			return "an object"
-		}
+func show(t token) string {
+	switch t.kind {
+	case isObject:
+		return "an object"
+	case isList:
 		return "a list"
-	case string:
-		if len(t) > 60 {
-			return strconv.Quote(t[:60]) + "…"
+	case isTrue:
+		return "true"
+	case isFalse:
+		return "false"
+	case isText:
+		if len(t.text) > 60 {
+			return strconv.Quote(string(t.text[:60])) + "…"
 		}
-		return strconv.Quote(t)
+		return strconv.Quote(string(t.text))
+	case isNumber:
+		return fmt.Sprintf("%.60s", t.text)
+	case isNull, nothing:
 	}
-	return fmt.Sprintf("%.60s", fmt.Sprint(t))
+	return "null"
 }
 
-func (d *document) text() string {
+// textToken is the next value, which must be text. It is good until the next token.
+func (d *document) textToken() []byte {
 	t := d.token()
-	s, ok := t.(string)
-	if !ok {
+	if t.kind != isText {
 		d.wrong(t, "text")
+		return nil
 	}
-	return s
+	return t.text
 }
 
 // textOrNull is empty for null.
-func (d *document) textOrNull() string {
+func (d *document) textOrNull() []byte {
 	t := d.token()
-	s, ok := t.(string)
-	if !ok && t != nil {
+	if t.kind != isText && t.kind != isNull {
 		d.wrong(t, "text")
+		return nil
 	}
-	return s
+	return t.text
 }
 
 func (d *document) flag(otherwise bool) bool {
-	switch t := d.token().(type) {
-	case bool:
-		return t
-	case nil:
-		return otherwise
-	default:
+	t := d.token()
+	switch t.kind {
+	case isTrue, isFalse:
+		return t.kind == isTrue
+	case isNull:
+	case nothing, isNumber, isText, isObject, isList:
 		d.wrong(t, "true or false")
-		return otherwise
 	}
+	return otherwise
 }
 
 // whole is a whole number from 0; null gives otherwise.
 func (d *document) whole(otherwise int) int {
 	t := d.token()
-	if t == nil {
+	if t.kind == isNull {
 		return otherwise
 	}
-	if n, ok := t.(json.Number); ok {
-		if i, err := strconv.ParseInt(string(n), 10, 32); err == nil && i >= 0 {
+	if t.kind == isNumber {
+		if i, err := strconv.ParseInt(string(t.text), 10, 32); err == nil && i >= 0 {
 			return int(i)
 		}
 	}
@@ -280,16 +333,11 @@ const idCure = "write an id as a string of digits, 1 to 9223372036854775807"
 // id is a Discord id, written as text or as a number.
 func (d *document) id() snowflake.ID { return d.idOf(d.token()) }
 
-func (d *document) idOf(t json.Token) snowflake.ID {
-	var digits string
-	switch t := t.(type) {
-	case string:
-		digits = t
-	case json.Number:
-		digits = string(t)
-	}
-	if id, ok := parseID(digits); ok {
-		return id
+func (d *document) idOf(t token) snowflake.ID {
+	if t.kind == isText || t.kind == isNumber {
+		if id, ok := parseID(t.text); ok {
+			return id
+		}
 	}
 	if d.err == nil {
 		d.refuse(show(t)+" is no id", idCure)
@@ -300,14 +348,14 @@ func (d *document) idOf(t json.Token) snowflake.ID {
 // idOrNull is zero for null.
 func (d *document) idOrNull() snowflake.ID {
 	t := d.token()
-	if t == nil {
+	if t.kind == isNull {
 		return 0
 	}
 	return d.idOf(t)
 }
 
-func parseID(digits string) (snowflake.ID, bool) {
-	if digits == "" || len(digits) > 19 {
+func parseID(digits []byte) (snowflake.ID, bool) {
+	if len(digits) == 0 || len(digits) > 19 {
 		return 0, false
 	}
 	n := uint64(0)
@@ -324,11 +372,11 @@ func parseID(digits string) (snowflake.ID, bool) {
 // instant is an RFC 3339 time in UTC; null gives zero.
 func (d *document) instant() time.Time {
 	t := d.token()
-	if t == nil {
+	if t.kind == isNull {
 		return time.Time{}
 	}
-	if s, ok := t.(string); ok {
-		if at, err := time.Parse(time.RFC3339Nano, s); err == nil && at.Unix() > 0 {
+	if t.kind == isText {
+		if at, err := time.Parse(time.RFC3339Nano, string(t.text)); err == nil && at.Unix() > 0 {
 			return at.UTC()
 		}
 	}
@@ -337,70 +385,8 @@ func (d *document) instant() time.Time {
 }
 
 // optional reads a value that may be null, and does nothing then.
-func (d *document) optional(read func(t json.Token)) {
-	if t := d.token(); t != nil {
+func (d *document) optional(read func(t token)) {
+	if t := d.token(); t.kind != isNull && d.err == nil {
 		read(t)
 	}
-}
-
-// notUTF8Error says which byte is not text.
-type notUTF8Error struct{ offset int64 }
-
-func (e *notUTF8Error) Error() string { return fmt.Sprintf("byte %d is not UTF-8", e.offset) }
-
-// utf8Reader passes text through, drops a byte order mark, and refuses what is not UTF-8: the decoder would replace it silently.
-type utf8Reader struct {
-	from   io.Reader
-	offset int64
-	tail   []byte // begins a character whose end has not been read
-	buf    [utf8.UTFMax]byte
-	ended  error
-}
-
-func (u *utf8Reader) Read(p []byte) (int, error) {
-	if len(p) < utf8.UTFMax {
-		return 0, io.ErrShortBuffer
-	}
-	if u.ended != nil {
-		return 0, u.ended
-	}
-	n := copy(p, u.tail)
-	u.tail = nil
-	m, err := u.from.Read(p[n:])
-	n += m
-	whole := wholeText(p[:n])
-	switch {
-	case whole < n && utf8.FullRune(p[whole:n]):
-		err = &notUTF8Error{u.offset + int64(whole)}
-	case whole < n && errors.Is(err, io.EOF):
-		err = io.ErrUnexpectedEOF
-	}
-	u.tail = append(u.buf[:0], p[whole:n]...)
-	if err != nil {
-		u.ended = err
-	}
-	text := p[:whole]
-	if u.offset == 0 && len(text) >= 3 && string(text[:3]) == "\uFEFF" {
-		copy(text, text[3:])
-		whole -= 3
-		u.offset += 3
-	}
-	u.offset += int64(whole)
-	return whole, err
-}
-
-// wholeText is how many bytes are text.
-func wholeText(p []byte) int {
-	for i := 0; i < len(p); {
-		if p[i] < utf8.RuneSelf {
-			i++
-			continue
-		}
-		r, size := utf8.DecodeRune(p[i:])
-		if r == utf8.RuneError && size == 1 {
-			return i
-		}
-		i += size
-	}
-	return len(p)
 }

@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -20,7 +19,7 @@ import (
 func Parse(r io.Reader, name string) (*File, error) {
 	l := &loader{document: newDocument(r, name), f: New(name)}
 	l.root()
-	l.end()
+	l.finished()
 	l.finish()
 	if l.err != nil {
 		return nil, l.err
@@ -72,14 +71,14 @@ func (l *loader) root() {
 		case "guild":
 			l.optional(l.readGuild)
 		case "aa":
-			l.optional(func(t json.Token) {
+			l.optional(func(t token) {
 				l.aa = newAccounts(l.document, l.f, false)
 				l.aa.read(t)
 			})
 		case "at":
 			l.f.At = l.instant()
 		case "limits":
-			l.limits = l.value()
+			l.limits = l.tree()
 		default:
 			l.skip()
 		}
@@ -93,7 +92,7 @@ func (l *loader) root() {
 
 func (l *loader) readRoles() {
 	l.roles = map[snowflake.ID]int{}
-	l.array(l.token(), "roles", func(t json.Token) {
+	l.array(l.token(), "roles", func(t token) {
 		if len(l.f.Guild.Roles) == audit.MaxRoles {
 			l.refuse(fmt.Sprintf("more than %d roles", audit.MaxRoles), "Discord allows 250 in a guild")
 			return
@@ -104,7 +103,7 @@ func (l *loader) readRoles() {
 			case "id":
 				r.ID = l.id()
 			case "name":
-				r.Name, named = l.text(), true
+				r.Name, named = string(l.textToken()), true
 			case "managed":
 				r.Managed = l.flag(false)
 			case "position":
@@ -133,23 +132,19 @@ func (l *loader) readRoles() {
 
 func (l *loader) permissions() audit.Permissions {
 	t := l.token()
-	var digits string
-	switch t := t.(type) {
-	case nil:
+	if t.kind == isNull {
 		return 0
-	case string:
-		digits = t
-	case json.Number:
-		digits = string(t)
 	}
-	n, err := strconv.ParseUint(digits, 10, 64)
-	if err != nil {
-		l.wrong(t, "a decimal string of permission bits, such as \"2048\",")
+	if t.kind == isText || t.kind == isNumber {
+		if n, err := strconv.ParseUint(string(t.text), 10, 64); err == nil {
+			return audit.Permissions(n)
+		}
 	}
-	return audit.Permissions(n)
+	l.wrong(t, "a decimal string of permission bits, such as \"2048\",")
+	return 0
 }
 
-func (l *loader) readGuild(t json.Token) {
+func (l *loader) readGuild(t token) {
 	l.guild = true
 	g := &l.f.Guild
 	l.object(t, func(key string) {
@@ -166,7 +161,7 @@ func (l *loader) readGuild(t json.Token) {
 		case "member_count":
 			l.f.MemberCount = l.whole(-1)
 		case "name":
-			g.Name = l.textOrNull()
+			g.Name = string(l.textOrNull())
 		default:
 			l.skip()
 		}
@@ -181,16 +176,16 @@ func (l *loader) readMembers() {
 		case "id":
 			l.member.ID, hasID = l.id(), true
 		case "username":
-			l.person.Username, hasName = l.text(), true
+			l.person.Username, hasName = string(l.textToken()), true
 		case "global_name":
-			l.person.GlobalName = l.textOrNull()
+			l.person.GlobalName = string(l.textOrNull())
 		case "bot":
 			l.setFlag(audit.IsBot)
 		default:
 			l.skip()
 		}
 	}
-	role := func(t json.Token) { l.hold(l.idOf(t)) }
+	role := func(t token) { l.hold(l.idOf(t)) }
 	field := func(key string) {
 		switch key {
 		case "user":
@@ -204,9 +199,9 @@ func (l *loader) readMembers() {
 				l.missing("username", "every account has one")
 			}
 		case "nick":
-			l.person.Nick = l.textOrNull()
+			l.person.Nick = string(l.textOrNull())
 		case "roles":
-			if t := l.token(); t != nil {
+			if t := l.token(); t.kind != isNull {
 				l.array(t, "role ids", role)
 			}
 		case "joined_at":
@@ -219,8 +214,8 @@ func (l *loader) readMembers() {
 			l.skip()
 		}
 	}
-	l.array(l.token(), "pages, each a list of members", func(page json.Token) {
-		l.array(page, "members (guild_members is a list of pages)", func(t json.Token) {
+	l.array(l.token(), "pages, each a list of members", func(page token) {
+		l.array(page, "members (guild_members is a list of pages)", func(t token) {
 			l.member, l.person = audit.Member{}, Person{}
 			hasUser, hasID, hasName = false, false, false
 			l.object(t, field)
@@ -371,34 +366,29 @@ func (f *File) nameGuarded() {
 	}
 }
 
-// value reads any value for policyfile, which knows what it means.
-func (d *document) value() *policyfile.Value {
-	v := d.valueOf(d.token(), 0)
+// tree reads any value for policyfile, which knows what it means.
+func (d *document) tree() *policyfile.Value {
+	v := d.treeOf(d.token())
 	return &v
 }
 
-func (d *document) valueOf(t json.Token, depth int) policyfile.Value {
-	if depth > maxDepth {
-		d.refuse("nested too deeply", "")
-	}
-	switch t := t.(type) {
-	case bool:
-		return policyfile.Value{Shape: policyfile.Bool, Text: strconv.FormatBool(t)}
-	case json.Number:
-		return policyfile.Value{Shape: policyfile.Number, Text: string(t)}
-	case string:
-		return policyfile.Value{Shape: policyfile.Text, Text: t}
-	case json.Delim:
-		if t == '[' {
-			v := policyfile.Value{Shape: policyfile.List}
-			d.array(t, "", func(t json.Token) { v.Items = append(v.Items, d.valueOf(t, depth+1)) })
-			return v
-		}
-		v := policyfile.Value{Shape: policyfile.Map}
+func (d *document) treeOf(t token) (v policyfile.Value) {
+	switch t.kind {
+	case isTrue, isFalse:
+		v.Shape, v.Text = policyfile.Bool, strconv.FormatBool(t.kind == isTrue)
+	case isNumber:
+		v.Shape, v.Text = policyfile.Number, string(t.text)
+	case isText:
+		v.Shape, v.Text = policyfile.Text, string(t.text)
+	case isList:
+		v.Shape = policyfile.List
+		d.array(t, "", func(t token) { v.Items = append(v.Items, d.treeOf(t)) })
+	case isObject:
+		v.Shape = policyfile.Map
 		d.object(t, func(key string) {
-			v.Entries = append(v.Entries, policyfile.Entry{Key: key, Value: d.valueOf(d.token(), depth+1)})
+			v.Entries = append(v.Entries, policyfile.Entry{Key: key, Value: d.treeOf(d.token())})
 		})
-		return v
+	case isNull, nothing:
 	}
-	return policyfile.Value{}
+	return v
 }

@@ -66,7 +66,7 @@ func TestReplayKeepsEachSentence(t *testing.T) {
 
 func gatesOf(t *testing.T, words string) (g audit.Gates) {
 	t.Helper()
-	for _, w := range strings.Fields(words) {
+	for w := range strings.FieldsSeq(words) {
 		switch w {
 		case "lock":
 			g.Locked = true
@@ -278,5 +278,31 @@ func TestPeerFixtureIsReplayedWithNothingElseRunning(t *testing.T) {
 	v := answerOf(t, snapshot.Replay(parse(t, withAuth), audit.Gates{})).Verdicts["1"]
 	if !cmp.Equal(v.Remove, []string{"21"}) {
 		t.Errorf("removes %v; only 21 may go, 20 is managed by Discord", v.Remove)
+	}
+}
+
+func TestTextSaysWhyNothingHappens(t *testing.T) {
+	words := func(file string, gates audit.Gates) string {
+		var b strings.Builder
+		if err := snapshot.Replay(parse(t, []byte(file)), gates).WriteText(&b); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	bare := `{"guild_roles": [], "guild_members": [[{"user": {"id": 1, "username": "a\u202e\nb\u001b[31m"}}]]`
+	for _, test := range []struct{ name, text, want string }{
+		{"locked", words(string(demo.Guild()), audit.Gates{Locked: true}), "lock: nobody has acknowledged a first report"},
+		{"locked", words(string(demo.Guild()), audit.Gates{Locked: true}), "Nothing is done while a gate is closed."},
+		{"no Auth", words(bare+"}", audit.Gates{}), "Auth: not in this file."},
+		{"no time", words(bare+"}", audit.Gates{}), "does not say when this was true"},
+		{"incomplete", words(bare+`, "guild": {"member_count": 2}}`, audit.Gates{}), "Discord counts 2 members: the list is not complete"},
+		{"in order", words(bare+`, "aa": {"states": ["M"], "access": {"users": [1]}, "users": [{"id": 1, "discord_uid": 1}]}}`, audit.Gates{}), "Nothing. All is in order"},
+	} {
+		if !strings.Contains(test.text, test.want) {
+			t.Errorf("%s: %q is not in\n%s", test.name, test.want, test.text)
+		}
+		if strings.ContainsAny(test.text, "\u202e\x1b") {
+			t.Errorf("%s: a name can colour or turn the text", test.name)
+		}
 	}
 }

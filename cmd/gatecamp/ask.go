@@ -22,7 +22,7 @@ import (
 
 // reasonFlag is --reason: whoever looks at the record later will ask.
 func reasonFlag(cmd *cobra.Command, reason *string) {
-	cmd.Flags().StringVar(reason, "reason", "", "why, in a sentence; it is kept in the record (required)")
+	cmd.Flags().StringVar(reason, "reason", "", "why, in a sentence; the `TEXT` is kept in the record (required)")
 }
 
 // The notes that a command carries for docs/console.md.

@@ -45,9 +45,8 @@ Exit codes:   0 done   1 failed, or completed with errors   2 wrong arguments, c
 // newRoot puts the commands together.
 func newRoot(c *console) *cobra.Command {
 	root := &cobra.Command{
-		Use: "gatecamp", Short: "keeps an EVE Online alliance's Discord guild honest", Long: about,
-		SilenceUsage: true, SilenceErrors: true, Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use: "gatecamp", SuggestionsMinimumDistance: 2, Short: "keeps an EVE Online alliance's Discord guild honest", Long: about,
+		SilenceUsage: true, SilenceErrors: true, Args: cobra.ArbitraryArgs, RunE: helpOrUnknown,
 	}
 	root.PersistentFlags().StringVar(&c.guild, "guild", "", "Discord `ID` of the guild; needed only where several are configured")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -62,17 +61,21 @@ func newRoot(c *console) *cobra.Command {
 
 // family is a command that only holds others: called alone it shows its help, and a misspelt one is an error.
 func family(use, short string, commands ...*cobra.Command) *cobra.Command {
-	f := &cobra.Command{
-		Use: use, Short: short, Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return &usageError{fmt.Errorf("%s has no command %q; see `%s --help`", cmd.CommandPath(), args[0], cmd.CommandPath())}
-		},
-	}
+	f := &cobra.Command{Use: use, SuggestionsMinimumDistance: 2, Short: short, Args: cobra.ArbitraryArgs, RunE: helpOrUnknown}
 	f.AddCommand(commands...)
 	return f
+}
+
+// helpOrUnknown is what a command that only holds others does: help, or a complaint that says which command was probably meant.
+func helpOrUnknown(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	cure := "see `" + cmd.CommandPath() + " --help`"
+	if known := cmd.SuggestionsFor(args[0]); len(known) > 0 {
+		cure = "did you mean `" + cmd.CommandPath() + " " + known[0] + "`? S" + cure[1:]
+	}
+	return &usageError{fmt.Errorf("%s has no command %q; %s", cmd.CommandPath(), args[0], cure)}
 }
 
 // checkArgs makes every complaint about arguments and flags a usage error, with the place where help is.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/disgoorg/snowflake/v2"
 	"github.com/spf13/cobra"
@@ -152,11 +153,12 @@ func joinWords(words []string) string {
 	case 1:
 		return words[0]
 	default:
-		text := words[0]
+		var text strings.Builder
+		text.WriteString(words[0])
 		for _, w := range words[1 : n-1] {
-			text += ", " + w
+			text.WriteString(", " + w)
 		}
-		return text + " and " + words[n-1]
+		return text.String() + " and " + words[n-1]
 	}
 }
 

@@ -118,11 +118,12 @@ func (s *session) authHealth(ctx context.Context, h *healthState) error {
 		return nil
 	}
 	h.Auth.Verdict = r.Verdict.Health.String()
-	for _, reason := range r.Verdict.Reasons {
-		h.Auth.Reasons = append(h.Auth.Reasons, reasonText(reason))
-	}
 	if r.Trouble != nil {
 		h.Auth.Error = describe(r.Trouble)
+		return nil
+	}
+	for _, reason := range r.Verdict.Reasons {
+		h.Auth.Reasons = append(h.Auth.Reasons, reasonText(reason))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,10 +22,8 @@ func bracketed(name string) string {
 
 // knownName is nil if the name is among the known ones, letter by letter; else a problem that begins with what, and suggests the nearest.
 func knownName(what, name string, known []string) error {
-	for _, k := range known {
-		if k == name {
-			return nil
-		}
+	if slices.Contains(known, name) {
+		return nil
 	}
 	cure := "names are compared letter by letter, capitals and blanks included"
 	if near := nearest(name, known); near != "" {

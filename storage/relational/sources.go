@@ -143,6 +143,19 @@ func healthyCounts(ctx context.Context, tx Tx, source string, after, upTo time.T
 	return all, nil
 }
 
+// newestHealthy is the last healthy hour up to the instant, else the instant: the window ends there, so that an outage that is longer
+// than the window never turns what comes back into a first contact.
+func newestHealthy(ctx context.Context, tx Tx, source string, at time.Time) (time.Time, error) {
+	hours, err := list(ctx, tx, func(row Row) (hour time.Time, err error) {
+		err = row.Scan(toTime{&hour})
+		return hour, err
+	}, `SELECT hour_at FROM source_healthy WHERE source = $1 AND hour_at <= $2 ORDER BY hour_at DESC LIMIT 1`, source, at)
+	if err != nil || len(hours) == 0 {
+		return at, err
+	}
+	return hours[0], nil
+}
+
 func highest(a, b map[string]int64) map[string]int64 {
 	top := make(map[string]int64, len(b))
 	for _, counts := range []map[string]int64{a, b} {
@@ -177,8 +190,12 @@ func (s *Store) Baseline(ctx context.Context, source string, at time.Time) (b st
 		if err != nil {
 			return err
 		}
+		end, err := newestHealthy(ctx, tx, source, at)
+		if err != nil {
+			return err
+		}
 		// The hour in which the window begins counts whole.
-		b.Counts, err = healthyCounts(ctx, tx, source, at.Add(-storage.HealthyWindow-time.Hour), at)
+		b.Counts, err = healthyCounts(ctx, tx, source, end.Add(-storage.HealthyWindow-time.Hour), at)
 		if err != nil || len(accepted) == 0 {
 			return err
 		}

@@ -152,6 +152,10 @@ func testSources(t *testing.T, s suite) {
 		if got := users(noon.Add(storage.HealthyWindow)); got != 100 {
 			t.Errorf("after seven days %d, want 100", got)
 		}
+		if got := users(noon.Add(5 * storage.HealthyWindow)); got != 100 {
+			t.Errorf("after weeks without a healthy read %d, want 100: an outage is no first contact", got)
+		}
+		must(s.NoteRead(t.Context(), healthy("two", noon.Add(storage.HealthyWindow+3*time.Hour), 70)))(t)
 		if got := users(noon.Add(storage.HealthyWindow + 3*time.Hour)); got != 70 {
 			t.Errorf("after the first hours have left %d, want 70", got)
 		}
