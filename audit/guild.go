@@ -32,6 +32,20 @@ type Guild struct {
 	Bot    snowflake.ID // gatecamp's own user; zero: unknown
 	BotTop int          // position of the bot's highest role; -1: unknown, then reach is unknown
 	Roles  []Role       // at most MaxRoles; a RoleSet holds indexes into it
+
+	BotTopRole snowflake.ID // that role; zero: unknown, then roles on its position are out of reach
+}
+
+// Reaches reports whether a role is below the bot's highest one. Of roles on one position the lower id is the higher role
+// (https://discord.com/developers/docs/topics/permissions). What is unknown is within reach: Discord then has the last word.
+func (g *Guild) Reaches(r Role) bool {
+	switch {
+	case g.BotTop < 0 || r.Position < g.BotTop:
+		return true
+	case r.Position == g.BotTop:
+		return g.BotTopRole != 0 && r.ID > g.BotTopRole
+	}
+	return false
 }
 
 // MemberFlags are facts of a member that take one bit each.

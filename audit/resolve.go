@@ -60,7 +60,7 @@ func (s *Scene) sortRoles(names *roleNames) roleKinds {
 		if !everyone && (r.Permissions&Privileged != 0 || has(privileged, r.ID)) {
 			s.privileged = s.privileged.With(i)
 		}
-		if !s.ReachKnown() || r.Position < s.Guild.BotTop {
+		if s.Guild.Reaches(r) {
 			s.reach = s.reach.With(i)
 		}
 	}

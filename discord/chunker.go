@@ -72,25 +72,23 @@ func (c *chunker) limited(e gateway.EventRateLimited) {
 	}
 }
 
-// all reads every member of a guild, chunk by chunk, and returns how many there were: each chunk came, none counted twice. Discord
-// allows one such read per guild in 30 s; a read that comes too early waits. Again is called before a read that starts anew.
-func (c *chunker) all(ctx context.Context, client *bot.Client, guild snowflake.ID, again func(), visit func([]discord.Member)) (n int, err error) {
+// ErrTooEarly means that Discord allows no read of all members yet: one per guild in 30 s.
+var ErrTooEarly = errors.New("too early to read all members over the gateway")
+
+// all reads every member of a guild, chunk by chunk, and returns how many there were: each chunk came, none counted twice. It does
+// not wait until Discord allows it: that is ErrTooEarly.
+func (c *chunker) all(ctx context.Context, client *bot.Client, guild snowflake.ID, visit func([]discord.Member)) (n int, err error) {
 	defer wrap.Err(&err, "read all members of guild %d", guild)
 	nonce, r := c.begin()
 	defer c.finish(nonce, r)
-	for {
-		again()
-		if err := client.RequestMembersWithQuery(ctx, guild, false, nonce, "", 0); err != nil {
-			return 0, err
-		}
-		n, wait, err := c.collect(ctx, r, visit)
-		if wait == 0 {
-			return n, err
-		}
-		if err := pause(ctx, wait); err != nil {
-			return 0, err
-		}
+	if err := client.RequestMembersWithQuery(ctx, guild, false, nonce, "", 0); err != nil {
+		return 0, err
 	}
+	n, wait, err := c.collect(ctx, r, visit)
+	if wait > 0 {
+		return 0, fmt.Errorf("%w: again in %v", ErrTooEarly, wait)
+	}
+	return n, err
 }
 
 // some reads up to MaxNamed members by id. Those who are not in the guild are missing from the answer.
@@ -103,7 +101,7 @@ func (c *chunker) some(ctx context.Context, client *bot.Client, guild snowflake.
 	}
 	_, wait, err := c.collect(ctx, r, func(m []discord.Member) { members = append(members, m...) })
 	if wait > 0 {
-		return nil, fmt.Errorf("discord asks to wait %v", wait)
+		return nil, fmt.Errorf("%w: again in %v", ErrTooEarly, wait)
 	}
 	return members, err
 }
@@ -149,15 +147,4 @@ func (c *chunker) collect(ctx context.Context, r *chunkRequest, visit func([]dis
 		}
 	}
 	return n, 0, nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
 }

@@ -37,7 +37,11 @@ type Config struct {
 	OnEvent func(audit.Event)
 	// OnInteraction takes what people do with commands, buttons and modals, on the same goroutine. May be nil.
 	OnInteraction bot.EventListener
+	Shared        Shared        // the request budget that other processes with this token use too; nil: there are none
 	ChunkIdle     time.Duration // how long a member chunk may be late; 10 s if zero
+	EchoWithin    time.Duration // how long the event that confirms a write may take before the member is read; 5 s if zero
+	LookAgain     time.Duration // after which a write beside which Auth may be writing is looked at once more; 10 s if zero
+	CountsSettle  time.Duration // how long Discord's count of a role's holders may differ from ours; 8 s if zero
 }
 
 // Session is what it takes to resume a gateway session after a restart. It ends a few minutes after the connection.
@@ -54,13 +58,21 @@ type Client struct {
 	log     *slog.Logger
 	onEvent func(audit.Event)
 
-	mu      sync.Mutex
-	mirrors map[snowflake.ID]*mirror
-	seen    map[snowflake.ID]chan struct{} // closed when the guild came into sight
-	closed  chan struct{}                  // closed when the gateway gave up for good
-	why     error
-	quit    chan struct{}
-	once    sync.Once
+	echo   time.Duration // how long the event that confirms a write may take
+	again  time.Duration // after which a write beside which Auth may be writing is looked at once more
+	settle time.Duration // how long role counts may differ from ours
+	later  sync.WaitGroup
+
+	mu        sync.Mutex
+	guilds    map[snowflake.ID]*Guild
+	member    map[snowflake.ID]struct{} // the guilds that the bot is in, as the session began; nil: not known yet
+	user      snowflake.ID              // the bot's own
+	resumed   bool                      // the session began with an earlier process
+	sequences map[int]int               // of the last event, by shard
+	closed    chan struct{}             // closed when the gateway gave up for good
+	why       error
+	quit      chan struct{}
+	once      sync.Once
 }
 
 // noMentions keeps every message from pinging anybody. Empty, not nil: nil would be sent as null, and null pings.
@@ -75,26 +87,34 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if cfg.ChunkIdle == 0 {
-		cfg.ChunkIdle = 10 * time.Second
-	}
 	c := &Client{
-		log: cfg.Log, onEvent: cfg.OnEvent, mirrors: map[snowflake.ID]*mirror{}, seen: map[snowflake.ID]chan struct{}{},
+		log: cfg.Log, onEvent: cfg.OnEvent, guilds: map[snowflake.ID]*Guild{}, sequences: map[int]int{},
 		closed: make(chan struct{}), quit: make(chan struct{}),
+		echo: orElse(cfg.EchoWithin, 5*time.Second), again: orElse(cfg.LookAgain, 10*time.Second), settle: orElse(cfg.CountsSettle, 8*time.Second),
 	}
-	c.limiter = NewLimiter(LimiterConfig{Routes: cfg.Routes, Warn: func(what string) { c.log.Error("discord budget", "what", what) }})
+	cfg.ChunkIdle = orElse(cfg.ChunkIdle, 10*time.Second)
+	c.limiter = NewLimiter(LimiterConfig{
+		Routes: cfg.Routes, Shared: cfg.Shared, Warn: func(what string) { c.log.Error("discord budget", "what", what) },
+	})
 	quiet := slog.New(quietHandler{cfg.Log.Handler()})
 	c.chunks = newChunker(bot.NewMemberChunkingManager(nil, quiet, bot.MemberChunkingFilterNone), cfg.ChunkIdle)
 	d := &dispatcher{log: cfg.Log, handlers: handlers.GetGatewayHandlers(), first: c.watch}
 	if c.bot, err = disgo.New(cfg.Token.Reveal(), c.options(cfg, d, quiet)...); err != nil {
 		return nil, c.explain(err)
 	}
-	d.client = c.bot
+	d.client, c.user = c.bot, c.bot.ApplicationID // the same for all but the oldest bots; the session says it exactly
 	if err := c.bot.OpenGateway(ctx); err != nil {
 		c.Close(context.WithoutCancel(ctx))
 		return nil, c.explain(err)
 	}
 	return c, nil
+}
+
+func orElse(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return d
 }
 
 func (c *Client) options(cfg Config, d *dispatcher, quiet *slog.Logger) []bot.ConfigOpt {
@@ -109,7 +129,7 @@ func (c *Client) options(cfg Config, d *dispatcher, quiet *slog.Logger) []bot.Co
 		requests = append(requests, rest.WithURL(strings.TrimSuffix(cfg.APIURL, "/")+fmt.Sprintf("/v%d", rest.Version)))
 	}
 	socket := []gateway.ConfigOpt{
-		gateway.WithIntents(intents), gateway.WithCompression(gateway.CompressionZstdStream),
+		gateway.WithIntents(intents), gateway.WithCompression(gateway.CompressionZstdStream), gateway.WithEnableRawEvents(true),
 		gateway.WithIdentifyRateLimiter(&identifyGuard{next: gateway.NewIdentifyRateLimiter(), quit: c.quit, log: cfg.Log}),
 		gateway.WithCloseHandler(func(_ gateway.Gateway, err error, reconnect bool) { c.gaveUp(err, reconnect) }),
 	}
@@ -153,7 +173,11 @@ func (c *Client) Err() error {
 }
 
 // Bot is the bot's own user id.
-func (c *Client) Bot() snowflake.ID { return c.bot.ApplicationID }
+func (c *Client) Bot() snowflake.ID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.user
+}
 
 // Rest is for messages, commands and answers; guilds are changed through Guild alone.
 func (c *Client) Rest() rest.Rest { return c.bot.Rest }
@@ -165,12 +189,39 @@ func (c *Client) Routes() map[string]string { return c.limiter.Routes() }
 func (c *Client) Guilds() []snowflake.ID {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ids := make([]snowflake.ID, 0, len(c.mirrors))
-	for id := range c.mirrors {
-		ids = append(ids, id)
+	ids := make([]snowflake.ID, 0, len(c.guilds))
+	for id, g := range c.guilds {
+		if g.visible() {
+			ids = append(ids, id)
+		}
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// Guild is what can be seen and changed of one guild.
+func (c *Client) Guild(id snowflake.ID) *Guild {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g := c.guilds[id]
+	if g == nil {
+		g = newGuild(c, id)
+		c.guilds[id] = g
+	}
+	return g
+}
+
+// Drain waits until everything that was written has been looked at for the last time, or the context ends. Close does not wait.
+func (c *Client) Drain(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		c.later.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 // Close stops sending, ends the session and lets everybody who waits go.

@@ -58,6 +58,9 @@ func (d *dispatcher) RemoveEventListeners(gone ...bot.EventListener) {
 func (d *dispatcher) HandleGatewayEvent(g gateway.Gateway, t gateway.EventType, sequence int, data gateway.EventData) {
 	defer d.recovered(string(t))
 	d.first(g.ShardID(), sequence, t, data)
+	if t == gateway.EventTypeRaw { // asked for its number alone
+		return
+	}
 	if h, ok := d.handlers[t]; ok {
 		h.HandleGatewayEvent(d.client, sequence, g.ShardID(), data)
 	}

@@ -7,6 +7,7 @@ package discord
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -49,6 +50,7 @@ type LimiterConfig struct {
 	MaxInvalid int               // invalid answers in 10 minutes at which we stop; 5,000 if zero, half of what Discord allows
 	Routes     map[string]string // which routes share a bucket, as an earlier Limiter's Routes told
 	Warn       func(what string) // told when the limiter stops everything; may be nil
+	Shared     Shared            // what other processes with this token use too; nil: there are none
 }
 
 // Limiter is the REST budget of one token: it shares buckets over routes, lets as many requests fly as a bucket has left, keeps
@@ -64,6 +66,7 @@ type Limiter struct {
 	pause   time.Time // nothing is sent before: a global 429 or an address block
 	invalid []time.Time
 	warned  bool
+	away    time.Time // until then the shared budget is not asked: it did not answer
 	closed  chan struct{}
 	once    sync.Once
 }
@@ -146,17 +149,20 @@ func priorityOf(ctx context.Context) Priority {
 
 // Reservation is a request's place in the line: it was waited for, and nothing has been sent.
 type Reservation struct {
+	Which    int // of the endpoints that were asked for
 	limiter  *Limiter
 	endpoint *rest.CompiledEndpoint
 	once     sync.Once
 }
 
-// Reserve waits until a request to the endpoint may be sent at once. Use the reservation by Context, or Release it.
-func (l *Limiter) Reserve(ctx context.Context, e *rest.CompiledEndpoint, p Priority) (*Reservation, error) {
-	if err := l.acquire(ctx, e, p); err != nil {
+// Reserve waits until a request to one of the endpoints, at most two, may be sent at once, and takes the first that may; Which says
+// which. Use the reservation by Context, or Release it.
+func (l *Limiter) Reserve(ctx context.Context, p Priority, endpoints ...*rest.CompiledEndpoint) (*Reservation, error) {
+	which, err := l.acquire(ctx, p, endpoints...)
+	if err != nil {
 		return nil, err
 	}
-	return &Reservation{limiter: l, endpoint: e}, nil
+	return &Reservation{limiter: l, endpoint: endpoints[which], Which: which}, nil
 }
 
 // Context carries the reservation to the request that uses it up.
@@ -166,7 +172,10 @@ func (r *Reservation) Context(ctx context.Context) context.Context {
 
 // Release gives the place back unused; after the request it does nothing.
 func (r *Reservation) Release() {
-	r.once.Do(func() { r.limiter.giveBack(r.endpoint) })
+	r.once.Do(func() {
+		r.limiter.giveBack(r.endpoint)
+		r.limiter.giveBackShared(r.endpoint)
+	})
 }
 
 // take uses the reservation up for a request to the endpoint.
@@ -183,39 +192,70 @@ func (l *Limiter) Wait(ctx context.Context, e *rest.CompiledEndpoint) error {
 	if r, ok := ctx.Value(reservationKey).(*Reservation); ok && r.take(e) {
 		return nil
 	}
-	return l.acquire(ctx, e, priorityOf(ctx))
+	_, err := l.acquire(ctx, priorityOf(ctx), e)
+	return err
 }
 
-func (l *Limiter) acquire(ctx context.Context, e *rest.CompiledEndpoint, p Priority) error {
+// acquire waits until a request to one of the endpoints may be sent, and says which: the first that may.
+func (l *Limiter) acquire(ctx context.Context, p Priority, endpoints ...*rest.CompiledEndpoint) (int, error) {
 	waits := false
 	for {
 		l.mu.Lock()
 		now := time.Now()
-		b := l.bucket(e)
 		if waits {
-			b.waiting[p]--
+			l.wait(p, -1, endpoints)
 		}
-		if err := l.mayGoOn(now, e); err != nil {
+		if err := l.mayGoOn(now, endpoints[0]); err != nil {
 			l.mu.Unlock()
-			return err
+			return 0, err
 		}
+		which, soonest := l.admitAny(now, p, endpoints)
+		if which >= 0 {
+			l.mu.Unlock()
+			wait := l.shared(ctx, endpoints[which], p)
+			if wait == 0 {
+				return which, nil
+			}
+			l.giveBack(endpoints[which])
+			waits = false
+			if err := l.sleep(ctx, wait, nil, nil); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		waits = true
+		l.wait(p, 1, endpoints)
+		first, last := l.bucket(endpoints[0]).wake, l.bucket(endpoints[len(endpoints)-1]).wake
+		l.mu.Unlock()
+		if err := l.sleep(ctx, soonest.Sub(now), first, last); err != nil {
+			l.mu.Lock()
+			l.wait(p, -1, endpoints)
+			l.mu.Unlock()
+			return 0, err
+		}
+	}
+}
+
+// admitAny takes a place at the first endpoint that has one, else (-1) it says when to look again.
+func (l *Limiter) admitAny(now time.Time, p Priority, endpoints []*rest.CompiledEndpoint) (which int, soonest time.Time) {
+	for i, e := range endpoints {
+		b := l.bucket(e)
 		at, ok := l.admit(now, b, e, p)
 		if ok {
 			b.remaining--
 			b.inflight++
-			l.mu.Unlock()
-			return nil
+			return i, now
 		}
-		b.waiting[p]++
-		waits = true
-		wake := b.wake
-		l.mu.Unlock()
-		if err := l.sleep(ctx, at.Sub(now), wake); err != nil {
-			l.mu.Lock()
-			l.bucket(e).waiting[p]--
-			l.mu.Unlock()
-			return err
+		if i == 0 || at.Before(soonest) {
+			soonest = at
 		}
+	}
+	return -1, soonest
+}
+
+func (l *Limiter) wait(p Priority, more int, endpoints []*rest.CompiledEndpoint) {
+	for _, e := range endpoints {
+		l.bucket(e).waiting[p] += more
 	}
 }
 
@@ -316,6 +356,7 @@ func (l *Limiter) forgetInvalid(now time.Time) {
 
 // Unlock is disgo's report of the answer, or of none.
 func (l *Limiter) Unlock(e *rest.CompiledEndpoint, rs *http.Response) error {
+	defer l.tellShared(e, rs)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b, now := l.bucket(e), time.Now()
@@ -347,18 +388,28 @@ func (l *Limiter) tooMany(b *bucket, h http.Header, now time.Time) {
 	if scope != "shared" {
 		l.invalid = append(l.invalid, now)
 	}
-	wait := max(seconds(h.Get("Retry-After")), seconds(h.Get("X-RateLimit-Reset-After")))
-	if scope == "shared" {
-		wait = seconds(h.Get("Retry-After"))
-	}
-	wait = max(wait, time.Second) + margin
-	if h.Get("X-RateLimit-Bucket") == "" || scope == "global" || h.Get("X-RateLimit-Global") != "" {
+	wait := patience(h)
+	if everywhere(h) {
 		if until := now.Add(wait); until.After(l.pause) {
 			l.pause = until
 		}
 		return
 	}
 	b.limit, b.remaining, b.reset = max(b.limit, 1), 0, now.Add(wait)
+}
+
+// patience is how long a 429 asks to wait.
+func patience(h http.Header) time.Duration {
+	wait := max(seconds(h.Get("Retry-After")), seconds(h.Get("X-RateLimit-Reset-After")))
+	if h.Get("X-RateLimit-Scope") == "shared" { // there the window's end is wrong
+		wait = seconds(h.Get("Retry-After"))
+	}
+	return max(wait, time.Second) + margin
+}
+
+// everywhere reports whether a 429 is about everything that is sent: the global limit has no bucket, and neither has the edge before Discord.
+func everywhere(h http.Header) bool {
+	return h.Get("X-RateLimit-Bucket") == "" || h.Get("X-RateLimit-Scope") == "global" || h.Get("X-RateLimit-Global") != ""
 }
 
 // rename moves a bucket under Discord's name, where it meets the other routes that share it.
@@ -424,12 +475,17 @@ func (l *Limiter) dropIdle(now time.Time) {
 	maps.DeleteFunc(l.buckets, func(_ string, b *bucket) bool { return b.idle() && now.Sub(b.reset) > idleAfter })
 }
 
-func (l *Limiter) bucket(e *rest.CompiledEndpoint) *bucket {
+// key names the bucket that a request draws on; mu is held.
+func (l *Limiter) key(e *rest.CompiledEndpoint) string {
 	key := route(e)
 	if name, ok := l.hashes[key]; ok {
 		key = name
 	}
-	key += "|" + e.MajorParams
+	return key + "|" + e.MajorParams
+}
+
+func (l *Limiter) bucket(e *rest.CompiledEndpoint) *bucket {
+	key := l.key(e)
 	b := l.buckets[key]
 	if b == nil {
 		b = &bucket{limit: -1, wake: make(chan struct{})}
@@ -438,15 +494,19 @@ func (l *Limiter) bucket(e *rest.CompiledEndpoint) *bucket {
 	return b
 }
 
-func (l *Limiter) sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) error {
+// ErrNotSent means that the context ended while a request still waited: Discord has not heard of it.
+var ErrNotSent = errors.New("the request was not sent")
+
+func (l *Limiter) sleep(ctx context.Context, d time.Duration, wake, other <-chan struct{}) error {
 	t := time.NewTimer(max(d, 0))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return fmt.Errorf("%w: %w", ErrNotSent, context.Cause(ctx))
 	case <-l.closed:
 		return ErrLimiterClosed
 	case <-wake:
+	case <-other:
 	case <-t.C:
 	}
 	return nil

@@ -218,7 +218,7 @@ func TestAReservationIsTheOnlyWait(t *testing.T) {
 		bulk(t, l, 7, w.answer)
 		var held []*discord.Reservation
 		for i := range 3 {
-			r, err := l.Reserve(t.Context(), removeRole(i), discord.Live)
+			r, err := l.Reserve(t.Context(), discord.Live, removeRole(i))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -24,9 +24,14 @@ type mirror struct {
 	sets    []audit.RoleSet
 	setAt   map[audit.RoleSet]uint32
 
-	claimed  int // how many members Discord says there are, counted on by joins and leaves
+	claimed  int  // how many members Discord says there are, counted on by joins and leaves
+	counted  bool // claimed can be believed: no join or leave was missed since Discord said it
+	current  bool // roles and owner are as they are now: no event was missed since they were read whole
+	away     bool // an outage, or the bot is not in the guild
+	standing uint // changes with everything that the bot's reach depends on
 	complete bool
 	read     *fullRead // nil: none under way
+	traces   map[snowflake.ID]*trace
 }
 
 // row is one member.
@@ -46,26 +51,28 @@ type fullRead struct {
 	members map[snowflake.ID]row
 	touched map[snowflake.ID]struct{} // by events since it began: their rows, or their absence, are newer
 	claimed int                       // members when it began
+	counted bool                      // that can be believed
 	moves   int                       // joins and leaves since
+	missed  bool                      // events may have been missed since
 }
 
 func newMirror(guild, bot snowflake.ID) *mirror {
 	return &mirror{
 		guild: audit.Guild{ID: guild, Bot: bot, BotTop: -1}, index: map[snowflake.ID]int{}, members: map[snowflake.ID]row{},
-		setAt: map[audit.RoleSet]uint32{},
+		setAt: map[audit.RoleSet]uint32{}, traces: map[snowflake.ID]*trace{},
 	}
 }
 
-// setGuild takes the guild as Discord shows it whole. Role sets are renumbered to the new list of roles.
+// setGuild takes the guild as Discord shows it whole; claimed is how many members it says there are, below zero if it does not say.
 func (m *mirror) setGuild(name string, owner snowflake.ID, roles []discord.Role, claimed int) error {
 	if len(roles) > audit.MaxRoles {
 		return tooManyRoles(m.guild.ID, len(roles))
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.guild.Name, m.guild.Owner = name, owner
-	if claimed > 0 {
-		m.claimed = claimed
+	m.guild.Name, m.guild.Owner, m.current, m.away = name, owner, true, false
+	if claimed >= 0 {
+		m.claimed, m.counted = claimed, true
 	}
 	next := make([]audit.Role, 0, len(roles))
 	for _, r := range roles {
@@ -99,16 +106,15 @@ func (m *mirror) setRoles(roles []audit.Role) {
 	m.place()
 }
 
-// place works out the bot's highest position.
+// place works out the bot's highest role.
 func (m *mirror) place() {
+	m.standing++
 	r, ok := m.members[m.guild.Bot]
 	if !ok {
 		return
 	}
-	m.guild.BotTop = 0
-	for i := range m.sets[r.set&rowSet].All() {
-		m.guild.BotTop = max(m.guild.BotTop, m.guild.Roles[i].Position)
-	}
+	top := topRole(m.guild, m.sets[r.set&rowSet])
+	m.guild.BotTop, m.guild.BotTopRole = top.Position, top.ID
 }
 
 // putRole takes a role that was made or edited; the answer says whether there was room for it.
@@ -157,6 +163,7 @@ func (m *mirror) put(member *discord.Member, joined bool) {
 	if member.User.ID == m.guild.Bot {
 		m.place()
 	}
+	m.traces[member.User.ID].saw(sighting{roles: member.RoleIDs})
 }
 
 // drop forgets a member who left.
@@ -171,22 +178,32 @@ func (m *mirror) drop(id snowflake.ID) {
 		m.read.touched[id] = struct{}{}
 		m.read.moves++
 	}
+	m.traces[id].saw(sighting{left: true})
 }
 
-// doubt says that events may have been missed: nothing is complete until the next full read.
+// doubt says that events may have been missed: nothing is complete until the next full read, and roles are read anew before.
 func (m *mirror) doubt() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.complete = false
+	m.complete, m.counted, m.current = false, false, false
+	if m.read != nil {
+		m.read.missed = true
+	}
+	for _, t := range m.traces {
+		t.blind = true
+	}
+}
+
+// gone says that the guild cannot be seen any more: an outage, or the bot was removed.
+func (m *mirror) gone() {
+	m.doubt()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.away = true
 }
 
 func (m *mirror) row(member *discord.Member) row {
-	var set audit.RoleSet
-	for _, id := range member.RoleIDs {
-		if i, ok := m.index[id]; ok { // deleted roles linger in members (discord-api-docs 2822)
-			set = set.With(i)
-		}
-	}
+	set := m.known(member.RoleIDs)
 	n, ok := m.setAt[set]
 	if !ok {
 		n = uint32(len(m.sets))
@@ -224,7 +241,9 @@ func (m *mirror) member(id snowflake.ID, r row) audit.Member {
 func (m *mirror) beginRead() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.read = &fullRead{members: make(map[snowflake.ID]row, len(m.members)), touched: map[snowflake.ID]struct{}{}, claimed: m.claimed}
+	m.read = &fullRead{
+		members: make(map[snowflake.ID]row, max(len(m.members), m.claimed)), touched: map[snowflake.ID]struct{}{}, claimed: m.claimed, counted: m.counted,
+	}
 }
 
 // add takes one chunk or page of the read.
@@ -245,9 +264,8 @@ func (m *mirror) abandonRead() {
 	m.read = nil
 }
 
-// endRead makes the read the list of members. It counts as complete if it has as many members as Discord claimed, within the joins
-// and leaves that came while it went on.
-func (m *mirror) endRead() (complete bool) {
+// endRead makes the read the list of members and says what speaks for it being complete.
+func (m *mirror) endRead() proof {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.read
@@ -261,10 +279,40 @@ func (m *mirror) endRead() (complete bool) {
 	m.members = r.members
 	m.forgetSets()
 	off := len(m.members) - r.claimed
-	m.complete = max(off, -off) <= r.moves
-	m.claimed = len(m.members)
+	p := proof{members: len(m.members), claimed: r.claimed, moves: r.moves, missed: r.missed}
+	switch {
+	case !r.counted:
+		p.count = countUnknown
+	case max(off, -off) <= r.moves:
+		p.count = countRight
+	default:
+		p.count = countWrong
+	}
+	m.claimed, m.counted, m.complete = len(m.members), !r.missed, false
 	m.place()
-	return m.complete
+	return p
+}
+
+// proof is what speaks for or against a full read.
+type proof struct {
+	members, claimed, moves int
+	count                   countProof
+	missed                  bool // events may have been missed while it went on
+}
+
+type countProof int
+
+const (
+	countWrong   countProof = iota
+	countRight              // as many as Discord claimed, within the joins and leaves that came meanwhile
+	countUnknown            // nobody knows how many there should be
+)
+
+// believe makes the list count as complete, unless an event was missed since it was read.
+func (m *mirror) believe() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.complete = m.counted
 }
 
 // forgetSets keeps only the role sets that somebody has.
@@ -316,6 +364,41 @@ func (m *mirror) holders() map[snowflake.ID]int {
 		}
 	}
 	return counts
+}
+
+// facts turns members, as a read just showed them, into facts, with the guild as it is now.
+func (m *mirror) facts(members []discord.Member) (audit.Guild, []audit.Member) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := make([]audit.Member, len(members))
+	for i := range members {
+		list[i] = m.fact(&members[i])
+	}
+	return m.guild, list
+}
+
+func (m *mirror) fact(member *discord.Member) audit.Member {
+	a := audit.Member{ID: member.User.ID, Roles: m.known(member.RoleIDs)}
+	if member.JoinedAt != nil {
+		a.Joined = member.JoinedAt.UnixMicro()
+	}
+	if member.User.Bot {
+		a.Flags |= audit.IsBot
+	}
+	if member.Pending {
+		a.Flags |= audit.IsPending
+	}
+	return a
+}
+
+// known drops the ids of roles that are none: deleted ones linger in members (discord-api-docs 2822).
+func (m *mirror) known(ids []snowflake.ID) (set audit.RoleSet) {
+	for _, id := range ids {
+		if i, ok := m.index[id]; ok {
+			set = set.With(i)
+		}
+	}
+	return set
 }
 
 func auditRole(r discord.Role) audit.Role {

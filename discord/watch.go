@@ -6,13 +6,40 @@ import (
 	"github.com/disgoorg/disgo/discord"
 	"github.com/disgoorg/disgo/gateway"
 	"github.com/disgoorg/snowflake/v2"
+
+	"gatecamp/audit"
 )
 
 // watch sees every event first, on the goroutine that reads the socket: it keeps the mirror and says why to look again.
-func (c *Client) watch(shard, _ int, _ gateway.EventType, data gateway.EventData) {
+func (c *Client) watch(shard, sequence int, t gateway.EventType, data gateway.EventData) {
+	if t == gateway.EventTypeRaw { // comes before each event, also before those that disgo does not know
+		c.count(shard, sequence, data)
+		return
+	}
 	c.keep(data)
 	if e, ok := translate(data, shard, time.Now()); ok && c.onEvent != nil {
 		c.onEvent(e)
+	}
+}
+
+// count notices events that never came: their numbers are missing.
+func (c *Client) count(shard, sequence int, data gateway.EventData) {
+	raw, ok := data.(gateway.EventRaw)
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	last := c.sequences[shard]
+	c.sequences[shard] = sequence
+	c.mu.Unlock()
+	// Ready begins a new count; a repetition is harmless.
+	if raw.EventType == gateway.EventTypeReady || last == 0 || sequence <= last+1 {
+		return
+	}
+	c.log.Warn("gateway events were lost", "shard", shard, "events", sequence-last-1)
+	c.doubtAll()
+	if c.onEvent != nil {
+		c.onEvent(audit.Event{Scope: audit.WholeGuild, Why: audit.SessionNew, Seen: time.Now(), Shard: shard})
 	}
 }
 
@@ -38,63 +65,73 @@ func (c *Client) keep(data gateway.EventData) {
 	case gateway.EventGuildUpdate:
 		c.withMirror(p.ID, func(m *mirror) { m.owned(p.OwnerID, p.Name) })
 	case gateway.EventGuildDelete:
-		c.withMirror(p.ID, (*mirror).doubt)
+		c.disappear(p.ID)
 	case gateway.EventReady:
-		c.doubtAll() // a new session: events may have been missed
+		c.begin(p) // a new session: events may have been missed
+	case gateway.EventResumed:
+		c.mu.Lock()
+		c.resumed = true
+		c.mu.Unlock()
 	case gateway.EventRateLimited:
 		c.chunks.limited(p)
 	}
 }
 
-// appear takes a guild that came into sight, and lets those go who wait for it.
-func (c *Client) appear(g discord.GatewayGuild) {
+// begin takes a new session: which guilds there are, and that events may have been missed.
+func (c *Client) begin(ready gateway.EventReady) {
 	c.mu.Lock()
-	m := c.mirrors[g.ID]
-	if m == nil {
-		m = newMirror(g.ID, c.bot.ApplicationID)
-		c.mirrors[g.ID] = m
+	if ready.User.ID != 0 {
+		c.user = ready.User.ID
 	}
-	sight := c.sight(g.ID)
+	c.member = map[snowflake.ID]struct{}{}
+	for _, g := range ready.Guilds {
+		c.member[g.ID] = struct{}{}
+	}
 	c.mu.Unlock()
-	m.doubt()
-	if err := m.setGuild(g.Name, g.OwnerID, g.Roles, g.MemberCount); err != nil {
-		c.log.Error("guild not taken", "guild", g.ID, "error", err)
-		return
-	}
-	for i := range g.Members {
-		m.put(&g.Members[i], false)
-	}
-	select {
-	case <-sight:
-	default:
-		close(sight)
-	}
+	c.doubtAll()
 }
 
-// sight is closed once the guild has come into sight; c.mu is held.
-func (c *Client) sight(guild snowflake.ID) chan struct{} {
-	s := c.seen[guild]
-	if s == nil {
-		s = make(chan struct{})
-		c.seen[guild] = s
+// appear takes a guild that came into sight, and lets those go who wait for it.
+func (c *Client) appear(seen discord.GatewayGuild) {
+	if seen.ID == 0 {
+		return
 	}
-	return s
+	g := c.Guild(seen.ID)
+	g.m.doubt()
+	if err := g.m.setGuild(seen.Name, seen.OwnerID, seen.Roles, seen.MemberCount); err != nil {
+		c.log.Error("guild not taken", "guild", seen.ID, "error", err)
+		return
+	}
+	for i := range seen.Members {
+		g.m.put(&seen.Members[i], false)
+	}
+	g.show()
+}
+
+func (c *Client) disappear(guild snowflake.ID) {
+	c.mu.Lock()
+	g := c.guilds[guild]
+	c.mu.Unlock()
+	if g != nil {
+		g.m.gone()
+		g.hide()
+	}
 }
 
 func (c *Client) withMirror(guild snowflake.ID, do func(*mirror)) {
 	c.mu.Lock()
-	m := c.mirrors[guild]
+	g := c.guilds[guild]
 	c.mu.Unlock()
-	if m != nil {
-		do(m)
+	if g != nil {
+		do(g.m)
 	}
 }
 
 func (c *Client) doubtAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, m := range c.mirrors {
-		m.doubt()
+	for _, g := range c.guilds {
+		g.m.doubt()
 	}
 }
 
@@ -102,5 +139,9 @@ func (c *Client) doubtAll() {
 func (m *mirror) owned(owner snowflake.ID, name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.guild.Owner, m.guild.Name = owner, name
+	if owner != 0 {
+		m.guild.Owner = owner
+	}
+	m.guild.Name = name
+	m.standing++
 }
