@@ -74,7 +74,8 @@ func TestASummaryCounts(t *testing.T) {
 		t.Fatalf("%d free actions", len(remove))
 	}
 	got := audit.Summarize(s.plan, []audit.Outcome{
-		{Action: remove[0].Action, Result: audit.Done}, {Action: remove[0].Action, Result: audit.Collateral},
+		{Action: remove[0].Action, Result: audit.Done},
+		{Action: remove[0].Action, Result: audit.Collateral},
 		{Action: remove[1].Action, Result: audit.Refused, Code: "50013"},
 	})
 	want := audit.Summary{

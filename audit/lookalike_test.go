@@ -59,8 +59,16 @@ func TestNamesThatAnEyeTakesForEachOther(t *testing.T) {
 
 func TestNamesThatNobodyMixesUp(t *testing.T) {
 	for _, c := range [][2]string{
-		{"Directors", "Director"}, {"Alpha", "Alpine"}, {"Mail", "Mall"}, {"Team 1", "Team 2"}, {"Bücherei", "Bucherei"},
-		{"Группа", "Группы"}, {"会员", "会长"}, {"🔥", "❄"}, {"", " "}, {" ", "\u200b"},
+		{"Directors", "Director"},
+		{"Alpha", "Alpine"},
+		{"Mail", "Mall"},
+		{"Team 1", "Team 2"},
+		{"Bücherei", "Bucherei"},
+		{"Группа", "Группы"},
+		{"会员", "会长"},
+		{"🔥", "❄"},
+		{"", " "},
+		{" ", "\u200b"},
 	} {
 		if alike(c[0], c[1]) {
 			t.Errorf("%q and %q are alike: %+q", c[0], c[1], skeletons(c[0]))

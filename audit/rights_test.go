@@ -128,8 +128,11 @@ func TestWithoutAuthOnlyWhatDoesNotComeFromItIsLeft(t *testing.T) {
 		right audit.Right
 		want  string
 	}{
-		{50, audit.RightPause, "operator"}, {60, audit.RightApply, "grant:1"}, {10, audit.RightPolicy, "auth_unreadable"},
-		{10, audit.RightRun, "auth_unreadable"}, {60, audit.RightOnce, "auth_unreadable"},
+		{50, audit.RightPause, "operator"},
+		{60, audit.RightApply, "grant:1"},
+		{10, audit.RightPolicy, "auth_unreadable"},
+		{10, audit.RightRun, "auth_unreadable"},
+		{60, audit.RightOnce, "auth_unreadable"},
 	} {
 		if got := keys.Ask(audit.Caller{Discord: tc.who}, tc.right); got.String() != tc.want {
 			t.Errorf("%s for %d: %s, want %s", tc.right, tc.who, got, tc.want)

@@ -392,8 +392,11 @@ func errorCode(err error) string {
 		is   error
 		code string
 	}{
-		{storage.ErrFull, "database_full"}, {storage.ErrReadOnly, "database_read_only"}, {storage.ErrGone, "database_gone"},
-		{storage.ErrLocked, "database_locked"}, {storage.ErrConflict, "conflict"},
+		{storage.ErrFull, "database_full"},
+		{storage.ErrReadOnly, "database_read_only"},
+		{storage.ErrGone, "database_gone"},
+		{storage.ErrLocked, "database_locked"},
+		{storage.ErrConflict, "conflict"},
 	} {
 		if errors.Is(err, c.is) {
 			return c.code

@@ -69,8 +69,10 @@ func TestWhatDoesNotFitIsRefusedWithItsPlace(t *testing.T) {
 		{"id empty", member(`{"user": {"id": "", "username": "a"}}`), `guild_members[1][0].user.id: "" is no id`},
 		{"id with a sign", member(`{"user": {"id": "+5", "username": "a"}}`), `guild_members[1][0].user.id: "+5" is no id`},
 		{"id true", member(`{"user": {"id": true, "username": "a"}}`), "guild_members[1][0].user.id: true is no id"},
-		{"member twice", `{"guild_roles": [], "guild_members": [[{"user": {"id": 7, "username": "a"}}], [{"user": {"id": 9, "username": "b"}}, {"user": {"id": "7", "username": "c"}}]]}`,
-			"guild_members[1][1].user.id: member 7 is guild_members[0][0] already"},
+		{
+			"member twice", `{"guild_roles": [], "guild_members": [[{"user": {"id": 7, "username": "a"}}], [{"user": {"id": 9, "username": "b"}}, {"user": {"id": "7", "username": "c"}}]]}`,
+			"guild_members[1][1].user.id: member 7 is guild_members[0][0] already",
+		},
 		{"bad role id", member(`{"user": {"id": 1, "username": "a"}, "roles": ["1", "x"]}`), `guild_members[1][0].roles[1]: "x" is no id`},
 		{"bad joined_at", member(`{"user": {"id": 1, "username": "a"}, "joined_at": "yesterday"}`), `guild_members[1][0].joined_at: "yesterday", where a time such as`},
 		{"joined before Unix", member(`{"user": {"id": 1, "username": "a"}, "joined_at": "0001-01-01T00:00:00Z"}`), "guild_members[1][0].joined_at:"},

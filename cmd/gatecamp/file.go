@@ -132,8 +132,13 @@ func (f *filed) notUsed() string {
 		there bool
 		name  string
 	}{
-		{f.file.Bound, "bindings"}, {len(f.file.Blocks) > 0, "blocks"}, {len(f.file.Overrides) > 0, "overrides"}, {len(f.file.Protected) > 0, "protected"},
-		{len(f.file.Exempt) > 0, "role_exceptions"}, {len(f.file.Bots) > 0, "bot_uids"}, {len(f.file.Opened) > 0, "opened"},
+		{f.file.Bound, "bindings"},
+		{len(f.file.Blocks) > 0, "blocks"},
+		{len(f.file.Overrides) > 0, "overrides"},
+		{len(f.file.Protected) > 0, "protected"},
+		{len(f.file.Exempt) > 0, "role_exceptions"},
+		{len(f.file.Bots) > 0, "bot_uids"},
+		{len(f.file.Opened) > 0, "opened"},
 		{len(f.file.Policy.Destructive()) > 0, "policy"},
 	} {
 		if p.there {

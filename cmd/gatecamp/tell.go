@@ -110,8 +110,11 @@ func (f *filed) tellMember(d *audit.Decision, l *reconcile.Look) {
 		label string
 		roles audit.RoleSet
 	}{
-		{"ALERT, privileged", d.Alarming}, {"would go", d.Remove}, {"out of the bot's reach", d.Unreachable},
-		{"not Auth's", d.Surplus.Minus(d.Remove).Minus(d.Unreachable)}, {"missing", d.Missing},
+		{"ALERT, privileged", d.Alarming},
+		{"would go", d.Remove},
+		{"out of the bot's reach", d.Unreachable},
+		{"not Auth's", d.Surplus.Minus(d.Remove).Minus(d.Unreachable)},
+		{"missing", d.Missing},
 	} {
 		if !line.roles.Empty() {
 			f.say("     %s: %s", line.label, roleNames(l.Scene, line.roles))

@@ -128,12 +128,32 @@ func TestConfigShowPrintsNoSecret(t *testing.T) {
 func TestNoSecretComesOutOfAnyCommand(t *testing.T) {
 	tt := newTerminal(t)
 	commands := [][]string{
-		{"policy", "show"}, {"policy", "history", "--json"}, {"policy", "set", tt.file("p.yaml", "unknown_guest: {default: report, by_group: {A: report}}\n"), "--reason", "x"},
-		{"bind", "show"}, {"bind", "propose", "--snapshot", tt.file("guild.json", guildText)}, {"bind", "add", "12", "--group", "A", "--reason", "x"},
-		{"source", "show"}, {"source", "show", "--json"}, {"source", "accept", "--reason", "x"}, {"source", "accounts"}, {"source", "threshold", "show"},
-		{"brake", "show"}, {"brake", "reset", "kicks", "--reason", "x"}, {"identity", "add", "5", "--user", "1", "--reason", "x"}, {"protect", "list"},
-		{"grant", "add", "gatecamp.apply", "--to", "user:a", "--reason", "x"}, {"grant", "list"}, {"snapshot"}, {"migrate"}, {"migrate", "--status"},
-		{"health"}, {"health", "--json"}, {"config", "check"}, {"config", "show", "--json"}, {"erase", "discord:5", "--reason", "x"}, {"no such command"},
+		{"policy", "show"},
+		{"policy", "history", "--json"},
+		{"policy", "set", tt.file("p.yaml", "unknown_guest: {default: report, by_group: {A: report}}\n"), "--reason", "x"},
+		{"bind", "show"},
+		{"bind", "propose", "--snapshot", tt.file("guild.json", guildText)},
+		{"bind", "add", "12", "--group", "A", "--reason", "x"},
+		{"source", "show"},
+		{"source", "show", "--json"},
+		{"source", "accept", "--reason", "x"},
+		{"source", "accounts"},
+		{"source", "threshold", "show"},
+		{"brake", "show"},
+		{"brake", "reset", "kicks", "--reason", "x"},
+		{"identity", "add", "5", "--user", "1", "--reason", "x"},
+		{"protect", "list"},
+		{"grant", "add", "gatecamp.apply", "--to", "user:a", "--reason", "x"},
+		{"grant", "list"},
+		{"snapshot"},
+		{"migrate"},
+		{"migrate", "--status"},
+		{"health"},
+		{"health", "--json"},
+		{"config", "check"},
+		{"config", "show", "--json"},
+		{"erase", "discord:5", "--reason", "x"},
+		{"no such command"},
 	}
 	for _, database := range []string{"", "postgres://gatecamp:" + secretMark + "@127.0.0.1:1/gatecamp?connect_timeout=1"} {
 		tt.env["GATECAMP_DATABASE_URL"] = database

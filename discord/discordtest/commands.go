@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -355,9 +356,7 @@ func patchCommand(c *call) (answer, error) {
 		return answer{}, err
 	}
 	merged := map[string]json.RawMessage{}
-	for k, v := range was.raw {
-		merged[k] = v
-	}
+	maps.Copy(merged, was.raw)
 	if err := c.decode(&merged); err != nil {
 		return answer{}, err
 	}
