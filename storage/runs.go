@@ -58,9 +58,9 @@ func (s RunState) MayBecome(to RunState) bool {
 		return to == Running || to == Abandoned || to == Cancelled || to == Failed || to == DeadlineExceeded || s == Pending && to == Interrupted
 	case Running:
 		return to == Interrupted || to.IsEnd()
-	default:
-		return false
+	case Succeeded, CompletedWithErrors, Failed, Abandoned, DeadlineExceeded, Cancelled:
 	}
+	return false
 }
 
 // Order is what was ordered: it never changes, so that a resumed run does exactly this.

@@ -78,7 +78,7 @@ func (e *Engine) readAuth(ctx context.Context, l *Look, again bool) (*audit.Dire
 	}
 	if err != nil {
 		l.AuthError, l.Verdict = err, audit.JudgeAuth(nil, nil, audit.DefaultThresholds())
-		return nil, nil
+		return nil, nil //nolint:nilerr // an Auth that cannot be read is a verdict, and the look goes on with it
 	}
 	counts := audit.Counts{}
 	maps.Copy(counts, d.Counts)

@@ -265,7 +265,7 @@ func TestTheTrailTellsWhatWasIntendedAndDoneInOrder(t *testing.T) {
 		t.Errorf("trail (-want +got):\n%s", diff)
 	}
 	// A run that finds nothing new leaves nothing in the trail but its plan, if it has one.
-	r = w.run(e, storage.Order{DryRun: true})
+	w.run(e, storage.Order{DryRun: true})
 	r = w.run(e, storage.Order{DryRun: true})
 	if entries, err = w.db.TrailEntries(t.Context(), guildID, storage.TrailFilter{Run: r.Run.ID}); err != nil || len(entries) > 0 {
 		t.Errorf("trail of a run that changed nothing: %v, %v", entries, err)

@@ -261,7 +261,7 @@ func (e *Engine) stillRight(ctx context.Context, r *Report, a audit.Planned, gui
 	case err != nil && ctx.Err() != nil:
 		return s, context.Cause(ctx)
 	case err != nil:
-		return second{result: audit.NotTried, code: codeUnreadable}, nil
+		return second{result: audit.NotTried, code: codeUnreadable}, nil //nolint:nilerr // one unreadable member does not stop the run
 	}
 	pic := r.Look.Picture
 	pic.Guild = guild

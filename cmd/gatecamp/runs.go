@@ -66,8 +66,8 @@ func addRun(l *list, r storage.Run) error {
 			return fmt.Errorf("counts of run %d: %w", r.ID, err)
 		}
 	}
-	open, planned, held := 0, 0, 0
-	open = counts.Findings.Opened + counts.Findings.Changed + counts.Findings.Unchanged
+	planned, held := 0, 0
+	open := counts.Findings.Opened + counts.Findings.Changed + counts.Findings.Unchanged
 	for _, n := range counts.Summary.Planned {
 		planned += n
 	}
