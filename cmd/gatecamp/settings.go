@@ -40,11 +40,11 @@ func (c *console) configShow() *cobra.Command {
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, wrong := c.config(cmd.Context())
-		print := cfg.Show
+		show := cfg.Show
 		if f.json {
-			print = cfg.ShowJSON
+			show = cfg.ShowJSON
 		}
-		return errors.Join(wrong, print(c.out))
+		return errors.Join(wrong, show(c.out))
 	}
 	f.jsonFlag(cmd)
 	return noted(cmd, noteJSON, `{"settings": [{"name", "value": secrets are "[REDACTED]", "set", "secret", "from": "default"|"environment"|".env, line 3"|"file PATH"}], "guilds": [{"id", "admin_channel_id", "webhook", "schedule", "locale"}]}`)
