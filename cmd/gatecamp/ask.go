@@ -48,7 +48,7 @@ func (c *console) say(format string, args ...any) { fmt.Fprintf(c.out, format+"\
 func (s *session) directory(ctx context.Context) (_ *audit.Directory, why string, err error) {
 	source, done, err := s.auth()
 	if err != nil {
-		return nil, describe(err), nil //nolint:nilerr // told in a sentence: the caller goes on without Auth
+		return nil, describe(err), nil
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	d, err := source.Read(ctx)
@@ -182,14 +182,6 @@ func compact(doc json.RawMessage) json.RawMessage {
 		return json.RawMessage("null")
 	}
 	return b.Bytes()
-}
-
-// idText is an id for people: a dash for none.
-func idText(n int64) string {
-	if n == 0 {
-		return "-"
-	}
-	return strconv.FormatInt(n, 10)
 }
 
 // visibleText is visible for text of several lines.

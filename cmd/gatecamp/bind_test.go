@@ -14,7 +14,7 @@ func TestBindProposeNamesWhatAuthWouldGive(t *testing.T) {
 	var proposed []string
 	for _, l := range lines {
 		if l["what"] == "proposal" {
-			proposed = append(proposed, l["role"].(string)+" "+l["kind"].(string)+" "+l["name"].(string))
+			proposed = append(proposed, text(l, "role")+" "+text(l, "kind")+" "+text(l, "name"))
 		}
 	}
 	// Guest is managed by Discord itself, and so is never proposed.
@@ -35,7 +35,7 @@ func TestA14LookAlikesAreFlaggedAndNeverBound(t *testing.T) {
 	found := map[string]string{}
 	for _, l := range tt.ok("bind", "propose", "--snapshot", guild, "--json").lines() {
 		if l["what"] == "lookalike_role" {
-			found[l["role"].(string)] = l["name"].(string)
+			found[text(l, "role")] = text(l, "name")
 		}
 	}
 	if diff := cmp.Diff(map[string]string{"13": "Directors", "14": "Member"}, found); diff != "" {

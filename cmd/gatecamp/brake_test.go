@@ -23,8 +23,7 @@ func TestBrakeShowTellsLimitsUseAndTrips(t *testing.T) {
 	tt.trip("one_role:12")
 	tt.ok("brake", "show").says("kicks: tripped", "asked for 12 where 10 were allowed (24 hours)", "one_role:12", "plan abc123")
 	o := tt.ok("brake", "show", "--json").object()
-	trips := o["trips"].([]any)
-	if len(trips) != 2 || trips[0].(map[string]any)["cause"].(map[string]any)["asked"] != 12.0 || o["members"] != nil {
+	if len(items(o, "trips")) != 2 || dig(o, "trips", 0, "cause", "asked") != 12.0 || o["members"] != nil {
 		t.Errorf("%v", o)
 	}
 }
@@ -38,10 +37,10 @@ func TestBrakeShowGoesByThePolicyAndTheSizeOfTheGuild(t *testing.T) {
 		must[storage.Run](t)(db.MoveRun(ctx, storage.Move{Run: run.ID, From: storage.Running, To: storage.Succeeded, At: tt.now, Counts: []byte(`{"members":40}`)}))
 	})
 	o := tt.ok("brake", "show", "--json").object()
-	for _, l := range o["limits"].([]any) {
-		if limit := l.(map[string]any); limit["dimension"] == "members" && limit["window"] == "run" {
-			if limit["allows"] != 4.0 || limit["ceiling"] != 7.0 || limit["used"] != nil {
-				t.Errorf("%v", limit)
+	for _, l := range items(o, "limits") {
+		if text(l, "dimension") == "members" && text(l, "window") == "run" {
+			if dig(l, "allows") != 4.0 || dig(l, "ceiling") != 7.0 || dig(l, "used") != nil {
+				t.Errorf("%v", l)
 			}
 			return
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gatecamp/audit"
 	"gatecamp/config"
 	"gatecamp/internal/problem"
 	"gatecamp/migrations"
@@ -110,20 +111,20 @@ func (s *session) authHealth(ctx context.Context, h *healthState) error {
 		return nil
 	}
 	r, err := s.readSource(ctx)
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
-	case err != nil:
+	}
+	if err != nil {
 		h.Auth.Verdict, h.Auth.Error = "blind", describe(err)
 		return nil //nolint:nilerr // told in the answer
 	}
-	h.Auth.Verdict = r.Verdict.Health.String()
-	if r.Trouble != nil {
+	if h.Auth.Verdict = r.Verdict.Health.String(); r.Trouble != nil {
 		h.Auth.Error = describe(r.Trouble)
-		return nil
 	}
 	for _, reason := range r.Verdict.Reasons {
-		h.Auth.Reasons = append(h.Auth.Reasons, reasonText(reason))
+		if reason.Fact != audit.Reachable {
+			h.Auth.Reasons = append(h.Auth.Reasons, reasonText(reason))
+		}
 	}
 	return nil
 }

@@ -60,11 +60,7 @@ stopped. A database of another program, or of a newer gatecamp, stays as it is.`
 		}
 		db, dialect, err := openAsItIs(ctx, &cfg)
 		if errors.Is(err, storage.ErrNotFound) && !status {
-			err = nil
-			var file *sqlite.Store
-			if file, err = sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(cfg.DataDir, databaseFile)}); err == nil {
-				db = file
-			}
+			db, err = sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(cfg.DataDir, databaseFile)})
 		}
 		if err != nil {
 			return err

@@ -46,7 +46,7 @@ func TestAWrongPolicyIsRefusedWithItsPlaceAndNothingIsStored(t *testing.T) {
 	for name, tc := range map[string]struct{ text, says string }{
 		"a misspelt action":   {"unknown_guest: stirp\n", "line 1, column 16"},
 		"a misspelt category": {"unknown_guests: strip\n", "did you mean unknown_guest"},
-		"a misspelt key":      {"unknown_guest:\n  defualt: strip\n", "line 2"},
+		"a misspelt key":      {"unknown_guest:\n  defult: strip\n", "line 2"},
 		"no YAML":             {"unknown_guest: [strip\n", "line"},
 		"a fraction":          {"limits:\n  kicks:\n    run: {ceiling: 2.5}\n", "line 3"},
 		"a negative number":   {"limits:\n  kicks:\n    run: {ceiling: -1}\n", "line 3"},

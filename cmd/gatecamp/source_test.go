@@ -40,13 +40,13 @@ func TestSourceShowTellsEveryFactAndStoresNothing(t *testing.T) {
 	if o["verdict"] != "doubtful" || o["accepted"] != nil {
 		t.Errorf("verdict %v, accepted %v", o["verdict"], o["accepted"])
 	}
-	var users map[string]any
-	for _, f := range o["facts"].([]any) {
-		if fact := f.(map[string]any); fact["fact"] == "users" {
-			users = fact
+	var users any
+	for _, f := range items(o, "facts") {
+		if text(f, "fact") == "users" {
+			users = f
 		}
 	}
-	if diff := cmp.Diff(map[string]any{"fact": "users", "now": 4.0, "baseline": 40.0, "want": 32.0, "most": false, "unit": "rows", "verdict": "doubtful"}, users); diff != "" {
+	if diff := cmp.Diff(any(map[string]any{"fact": "users", "now": 4.0, "baseline": 40.0, "want": 32.0, "most": false, "unit": "rows", "verdict": "doubtful"}), users); diff != "" {
 		t.Errorf("users (-want +got):\n%s", diff)
 	}
 }

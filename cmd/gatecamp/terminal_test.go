@@ -173,6 +173,36 @@ func (a answer) object() map[string]any {
 	return all[0]
 }
 
+// dig is a value inside a JSON document, by keys and indexes; nil if it is not there.
+func dig(v any, path ...any) any {
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			object, _ := v.(map[string]any)
+			v = object[step]
+		case int:
+			items, _ := v.([]any)
+			if step >= len(items) {
+				return nil
+			}
+			v = items[step]
+		}
+	}
+	return v
+}
+
+// items is a list inside a JSON document.
+func items(v any, path ...any) []any {
+	list, _ := dig(v, path...).([]any)
+	return list
+}
+
+// text is a string inside a JSON document.
+func text(v any, path ...any) string {
+	s, _ := dig(v, path...).(string)
+	return s
+}
+
 // column is one value of every line.
 func column(lines []map[string]any, name string) []string {
 	values := []string{}

@@ -77,7 +77,7 @@ func TestHealthSaysWhatCanBeCheckedWithoutAnOwner(t *testing.T) {
 	tt.ok("migrate")
 	tt.run("health").exits(exitFailed).says("Database (sqlite): in order", "Owner: none", "Auth: healthy")
 	o := tt.run("health", "--json").exits(exitFailed).object()
-	if o["healthy"] != false || o["owner"] != nil || o["database"].(map[string]any)["ok"] != true || o["auth"].(map[string]any)["verdict"] != "healthy" {
+	if o["healthy"] != false || o["owner"] != nil || dig(o, "database", "ok") != true || text(o, "auth", "verdict") != "healthy" {
 		t.Errorf("%v", o)
 	}
 	tt.env["GATECAMP_AUTH_URL"] = "snapshot:" + tt.dir + "/gone.json"
@@ -116,7 +116,7 @@ func TestConfigShowPrintsNoSecret(t *testing.T) {
 	tt.env["GATECAMP_DATABASE_URL"] = "postgres://gatecamp:" + secretMark + "@127.0.0.1:1/gatecamp"
 	tt.ok("config", "show").says("GATECAMP_AUTH_URL", "[REDACTED]", "environment", "GATECAMP_SCHEDULE", "default")
 	o := tt.ok("config", "show", "--json").object()
-	if n := len(o["settings"].([]any)); n < 20 {
+	if n := len(items(o, "settings")); n < 20 {
 		t.Errorf("%d settings, want all", n)
 	}
 	tt.env["GATECAMP_LOG_LEVEL"] = "loud"
