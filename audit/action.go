@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"strings"
 
 	"github.com/disgoorg/snowflake/v2"
 )
@@ -129,4 +130,30 @@ type Outcome struct {
 	Action Action
 	Result Result
 	Code   string // Discord's error code, or which gate, brake or reason said no; empty for Done
+}
+
+// lostPrefix begins the code of a Collateral outcome.
+const lostPrefix = "lost:"
+
+// LostCode is the code of an outcome Collateral: the roles that went and that the plan did not name.
+func LostCode(roles []snowflake.ID) string {
+	texts := make([]string, len(roles))
+	for i, id := range roles {
+		texts[i] = id.String()
+	}
+	return lostPrefix + strings.Join(texts, ",")
+}
+
+// Lost are the roles that went and that the plan did not name; none unless the result is Collateral.
+func (o Outcome) Lost() (roles []snowflake.ID) {
+	list, is := strings.CutPrefix(o.Code, lostPrefix)
+	if o.Result != Collateral || !is {
+		return nil
+	}
+	for text := range strings.SplitSeq(list, ",") {
+		if id, err := snowflake.Parse(text); err == nil {
+			roles = append(roles, id)
+		}
+	}
+	return roles
 }

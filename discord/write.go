@@ -3,10 +3,8 @@ package discord
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/disgoorg/disgo/discord"
@@ -227,7 +225,7 @@ func (w *write) compare(t *trace, actions []audit.Action, sent []snowflake.ID, n
 		case !slices.Contains(t.roles, a.Role):
 			o.Result, o.Code = audit.AlreadySo, codeNotHeld
 		case len(lost) > 0:
-			o.Result, o.Code = audit.Collateral, codeLost+joined(lost)
+			o.Result, o.Code = audit.Collateral, audit.LostCode(lost)
 		}
 		outcomes[i] = o
 	}
@@ -258,12 +256,4 @@ func sameRoles(a, b []snowflake.ID) bool {
 	slices.Sort(a)
 	slices.Sort(b)
 	return slices.Equal(a, b)
-}
-
-func joined(ids []snowflake.ID) string {
-	texts := make([]string, len(ids))
-	for i, id := range ids {
-		texts[i] = fmt.Sprint(uint64(id))
-	}
-	return strings.Join(texts, ",")
 }

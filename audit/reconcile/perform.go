@@ -3,9 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"time"
 
 	"gatecamp/audit"
 	"gatecamp/internal/wrap"
@@ -162,133 +160,27 @@ func (e *Engine) perform(ctx context.Context, r *Report, guilds Guilds, w Writer
 		return err
 	}
 	var single int64 // the single-use override that something was done under, for the member in hand
-	for i, a := range free {
-		o, override, err := e.act(ctx, r, a, guilds, w)
-		if o.Result != 0 {
-			r.Outcomes = append(r.Outcomes, o)
-		}
+	for len(free) > 0 {
+		same := ofOneMember(free)
+		n, override, err := e.act(ctx, r, same, guilds, w)
 		if override != 0 {
 			single = override
 		}
 		// An override stands for all that is done to its member, not for the first role.
-		if over := i+1 == len(free) || free[i+1].Member != a.Member; err == nil && over && single != 0 {
+		if err == nil && n == len(same) && single != 0 {
 			err = e.useUp(ctx, single)
 			single = 0
 		}
 		if err != nil {
 			return err
 		}
+		free = free[n:]
 	}
 	err = e.db.MovePlan(ctx, e.cfg.Guild, r.Plan.Digest, storage.PlanPerforming, storage.PlanPerformed)
 	if errors.Is(err, storage.ErrConflict) {
 		return nil
 	}
 	return err
-}
-
-// Codes of actions that were not tried because of us or the way to Discord, not because of the member.
-const (
-	codeNoSlot     = "no_slot"
-	codeUnreadable = "member_unreadable"
-)
-
-// CallWithin bounds one call to Discord. A stop does not cut it off: a call in hand is finished and its outcome recorded.
-const CallWithin = 4 * time.Second
-
-// act takes one action through all that stands before it: a place in the line, a fresh look, the recorded intention, the call. It
-// returns the single-use override that it was done under, if any. A result of zero means that nothing came of it.
-func (e *Engine) act(ctx context.Context, r *Report, a audit.Planned, guilds Guilds, w Writer) (o audit.Outcome, override int64, err error) {
-	notTried := func(result audit.Result, code string) (audit.Outcome, int64, error) {
-		return audit.Outcome{Action: a.Action, Result: result, Code: code}, 0, e.note(ctx, r, a, result, code)
-	}
-	slot, err := w.Reserve(ctx, a.Action, auditReason(r.Run, a))
-	if err != nil {
-		if ctx.Err() != nil {
-			return o, 0, context.Cause(ctx)
-		}
-		return notTried(audit.NotTried, codeNoSlot)
-	}
-	fresh, err := e.stillRight(ctx, r, a, guilds)
-	if err != nil || fresh.result != 0 {
-		slot.Release()
-		if err != nil {
-			return o, 0, err
-		}
-		return notTried(fresh.result, fresh.code)
-	}
-	if err := e.entry(ctx, r, a, trail.Planned, "intended"); err != nil {
-		slot.Release()
-		return o, 0, err
-	}
-	intention, err := e.db.Intend(ctx, e.cfg.Fence, storage.Action{
-		Guild: e.cfg.Guild, Run: r.Run.ID, Plan: r.Plan.Digest, Key: a.Key, Member: a.Member, Kind: a.Kind.String(), Role: a.Role,
-		Budget: storedBudget(a.Budget), Live: r.live(), Actor: r.Run.Order.Actor, Intended: e.now(),
-	})
-	if err != nil {
-		slot.Release()
-		if errors.Is(err, storage.ErrConflict) {
-			return notTried(audit.NotTried, "in_hand")
-		}
-		return o, 0, err
-	}
-	// What is intended is done and recorded, even if the context ends meanwhile.
-	done := context.WithoutCancel(ctx)
-	call, end := context.WithTimeout(done, CallWithin)
-	defer end()
-	o = slot.Do(call)
-	if err := e.db.Settle(done, intention.ID, o.Result.String(), o.Code, e.now()); err != nil {
-		return o, 0, err
-	}
-	if !o.Result.GivesBack() {
-		override = fresh.override
-	}
-	return o, override, e.note(done, r, a, o.Result, o.Code)
-}
-
-// second is what a look right before a write says: result 0 means go on, else it and the code say why not.
-type second struct {
-	result   audit.Result
-	code     string
-	override int64 // the single-use override that asks for it; zero: none
-}
-
-// stillRight looks at the member once more, with everything read afresh, and asks whether the run is still ours to work on.
-func (e *Engine) stillRight(ctx context.Context, r *Report, a audit.Planned, guilds Guilds) (s second, err error) {
-	guild, member, err := guilds.Member(ctx, a.Member)
-	switch {
-	case errors.Is(err, ErrNoMember):
-		return second{result: audit.Gone, code: "member_left"}, nil
-	case err != nil && ctx.Err() != nil:
-		return s, context.Cause(ctx)
-	case err != nil:
-		return second{result: audit.NotTried, code: codeUnreadable}, nil //nolint:nilerr // one unreadable member does not stop the run
-	}
-	pic := r.Look.Picture
-	pic.Guild = guild
-	look, err := e.Look(ctx, pic, Wish{Act: r.Look.Scene.Ordered, Again: true})
-	if err != nil {
-		return s, err
-	}
-	f := look.Scene.Facts(member)
-	d := audit.Decide(f, audit.Classify(f), &look.Policy)
-	if why := noLonger(a.Action, &d, look.Scene); why != "" {
-		return second{result: audit.NotTried, code: why}, nil
-	}
-	held, err := e.heldNow(ctx, r, look, a, d)
-	if err != nil {
-		return s, err
-	}
-	if held != "" {
-		return second{result: audit.NotTried, code: held}, nil
-	}
-	if d.SingleUse {
-		s.override = look.overrides[d.Member].ID
-	}
-	if r.live() {
-		return s, nil
-	}
-	// Last of all: a stop by a person reaches the run before its next write.
-	return s, e.alive(ctx, r.Run.ID, nil)
 }
 
 // noLonger says why a fresh decision does not ask for the action any more; empty if it does.
@@ -396,14 +288,6 @@ func trailKind(r audit.Result) trail.Kind {
 	case audit.NotApplied, audit.FailedCall:
 	}
 	return trail.Failed
-}
-
-// auditReason is what Discord's audit log shows beside the change: who, why and where to look it up.
-func auditReason(run storage.Run, a audit.Planned) string {
-	if run.ID == 0 {
-		return fmt.Sprintf("gatecamp live %s", a.Key)
-	}
-	return fmt.Sprintf("gatecamp run %d %s by %s", run.ID, a.Key, run.Order.Actor)
 }
 
 // Recover looks at every intention that was left without an outcome by a process that died: nothing is repeated blindly. What is

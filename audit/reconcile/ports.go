@@ -51,15 +51,28 @@ type Auth interface {
 
 // Writer is the only way to change a guild, in two steps, so that no wait lies between the recorded intention and the call.
 type Writer interface {
-	// Reserve waits until the action may be sent at once.
-	Reserve(ctx context.Context, a audit.Action, reason string) (Slot, error)
+	// Reserve waits until the first of the actions may be sent at once, alone or with more of them in one call.
+	Reserve(ctx context.Context, o Offer) (Slot, error)
+}
+
+// Offer is what the line wants to do to one member, in order.
+type Offer struct {
+	Actions []audit.Action // of one member; at least one
+	Linked  bool           // Auth knows the member, and may be writing their roles at any moment
+	Live    bool           // from an event: it goes before the work of a sweep
+	// Later is told what a look some seconds after a write found where Auth may be writing, if it is not what the write left behind.
+	// It may come after the run has ended.
+	Later func(audit.Outcome)
 }
 
 // Slot is a place in the line of requests.
 type Slot interface {
-	// Do sends at once and says what became of it. It refuses the owner, the bot itself and roles that Discord manages.
-	Do(ctx context.Context) audit.Outcome
-	// Release gives the place back unused.
+	// Covers says how many of the offered actions, from the first on, one call can do.
+	Covers() int
+	// Do sends the given ones of them at once and says what became of each, in their order. It refuses the owner, the bot itself and
+	// roles that Discord manages. The reason is for Discord's audit log.
+	Do(ctx context.Context, actions []audit.Action, reason string) []audit.Outcome
+	// Release gives the place back unused; after Do it does nothing.
 	Release()
 }
 

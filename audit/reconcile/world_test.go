@@ -60,6 +60,8 @@ type world struct {
 	calls    []audit.Action // what reached Discord
 	released int            // places in the line that were given back
 	reserved int
+	together int               // how many actions of a stranger one call can do; 0 is 1
+	offers   []reconcile.Offer // what places were asked for
 	engines  atomic.Int64
 	fence    storage.Fence // of the last engine
 
@@ -222,58 +224,76 @@ func (w *world) Read(ctx context.Context) (*audit.Directory, error) {
 }
 
 // Reserve satisfies reconcile.Writer.
-func (w *world) Reserve(ctx context.Context, a audit.Action, reason string) (reconcile.Slot, error) {
-	if reason == "" {
-		w.t.Errorf("no reason for Discord's audit log on %v", a)
-	}
+func (w *world) Reserve(ctx context.Context, o reconcile.Offer) (reconcile.Slot, error) {
 	w.mu.Lock()
 	w.reserved++
-	n, hook := w.reserved, w.onReserve
+	w.offers = append(w.offers, o)
+	n, hook, covers := w.reserved, w.onReserve, max(1, min(w.together, len(o.Actions)))
 	w.mu.Unlock()
 	if hook != nil {
-		if err := hook(ctx, n, a); err != nil {
+		if err := hook(ctx, n, o.Actions[0]); err != nil {
 			return nil, err
 		}
 	}
-	return &slot{w: w, a: a}, ctx.Err()
+	if o.Linked {
+		covers = 1
+	}
+	return &slot{w: w, covers: covers}, ctx.Err()
 }
 
 type slot struct {
-	w *world
-	a audit.Action
+	w      *world
+	covers int
+	used   bool
 }
+
+// Covers satisfies reconcile.Slot.
+func (s *slot) Covers() int { return s.covers }
 
 // Release satisfies reconcile.Slot.
 func (s *slot) Release() {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
-	s.w.released++
+	if !s.used {
+		s.w.released++
+	}
+	s.used = true
 }
 
 // Do satisfies reconcile.Slot.
-func (s *slot) Do(context.Context) audit.Outcome {
-	w := s.w
+func (s *slot) Do(_ context.Context, actions []audit.Action, reason string) (outcomes []audit.Outcome) {
+	if reason == "" {
+		s.w.t.Errorf("no reason for Discord's audit log on %v", actions)
+	}
+	s.used = true
+	for _, a := range actions {
+		outcomes = append(outcomes, s.w.do(a))
+	}
+	return outcomes
+}
+
+func (w *world) do(a audit.Action) audit.Outcome {
 	w.mu.Lock()
 	n := len(w.calls) + 1
 	before, after, result := w.beforeDo, w.afterDo, w.result
 	w.mu.Unlock()
 	if before != nil {
-		before(n, s.a)
+		before(n, a)
 	}
-	o := audit.Outcome{Action: s.a, Result: audit.Done}
+	o := audit.Outcome{Action: a, Result: audit.Done}
 	if result != nil {
-		if r, code := result(s.a); r != 0 {
+		if r, code := result(a); r != 0 {
 			o.Result, o.Code = r, code
 		}
 	}
 	w.mu.Lock()
-	w.calls = append(w.calls, s.a)
+	w.calls = append(w.calls, a)
 	if o.Result == audit.Done {
-		w.apply(s.a)
+		w.apply(a)
 	}
 	w.mu.Unlock()
 	if after != nil {
-		after(n, s.a)
+		after(n, a)
 	}
 	return o
 }

@@ -1,0 +1,316 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/disgoorg/snowflake/v2"
+
+	"gatecamp/audit"
+	"gatecamp/storage"
+	"gatecamp/trail"
+)
+
+// Codes of actions that were not tried because of us or the way to Discord, not because of the member.
+const (
+	codeNoSlot     = "no_slot"
+	codeUnreadable = "member_unreadable"
+)
+
+// codeRowFresh says that the member's row in Auth changed a moment ago: Auth may still be writing the member's roles.
+const codeRowFresh = "auth_row_fresh"
+
+// RowFresh is how long a change in Auth is left to settle before anything is done to its member.
+const RowFresh = 2 * time.Minute
+
+// CallWithin bounds one call to Discord. A stop does not cut it off: a call in hand is finished and its outcome recorded.
+const CallWithin = 4 * time.Second
+
+// ofOneMember are the first actions, as far as they are about one member.
+func ofOneMember(actions []audit.Planned) []audit.Planned {
+	for i, a := range actions {
+		if a.Member != actions[0].Member {
+			return actions[:i]
+		}
+	}
+	return actions
+}
+
+// act takes a member's first action, and those that go with it in one call, through all that stands before it: a place in the line,
+// a fresh look, the recorded intention of each, the call. It returns how many it took, and the single-use override that something
+// was done under, if any.
+func (e *Engine) act(ctx context.Context, r *Report, todo []audit.Planned, guilds Guilds, w Writer) (n int, override int64, err error) {
+	slot, fresh, err := e.place(ctx, r, todo, guilds, w)
+	if err != nil {
+		return 0, 0, err
+	}
+	if slot == nil {
+		return 1, 0, e.notTried(ctx, r, todo[0], audit.NotTried, codeNoSlot)
+	}
+	defer slot.Release()
+	batch := todo[:min(max(slot.Covers(), 1), len(todo))]
+	var going []intended
+	for _, a := range batch {
+		id, err := e.intend(ctx, r, a, fresh)
+		if err != nil {
+			return 0, 0, errors.Join(err, e.recall(ctx, r, going))
+		}
+		if id != 0 {
+			going = append(going, intended{a, id})
+		}
+	}
+	if len(going) == 0 {
+		return len(batch), 0, nil
+	}
+	done, err := e.send(ctx, r, slot, going)
+	if done {
+		override = fresh.override
+	}
+	return len(batch), override, err
+}
+
+// intended is an action whose intention is recorded.
+type intended struct {
+	audit.Planned
+	id int64
+}
+
+// place waits for a place in the line and then looks at the member afresh. Whether Auth knows the member decides how it may be
+// written: if that changed while it waited, it waits anew. No slot and no error mean that there is no place.
+func (e *Engine) place(ctx context.Context, r *Report, todo []audit.Planned, guilds Guilds, w Writer) (Slot, second, error) {
+	linked := r.Look.knows(todo[0].Member)
+	for {
+		slot, err := w.Reserve(ctx, e.offer(ctx, r, todo, linked))
+		if err != nil && ctx.Err() != nil {
+			return nil, second{}, context.Cause(ctx)
+		}
+		if err != nil {
+			e.cfg.Log.WarnContext(ctx, "no place in the line", "member", todo[0].Member, "error", err)
+			return nil, second{}, nil
+		}
+		fresh, err := e.lookAgain(ctx, r, todo[0].Member, guilds)
+		if err == nil && (linked || !fresh.linked || fresh.wantsNothing(todo[0])) {
+			return slot, fresh, nil
+		}
+		slot.Release()
+		if err != nil {
+			return nil, fresh, err
+		}
+		linked = true // so this happens once
+	}
+}
+
+func (e *Engine) offer(ctx context.Context, r *Report, todo []audit.Planned, linked bool) Offer {
+	o := Offer{Linked: linked, Live: r.live(), Actions: make([]audit.Action, len(todo))}
+	for i, a := range todo {
+		o.Actions[i] = a.Action
+	}
+	// The report goes on changing; what is found later belongs to the run as it is now.
+	then := &Report{Run: r.Run, Plan: audit.Plan{Digest: r.Plan.Digest}}
+	ctx = context.WithoutCancel(ctx)
+	o.Later = func(found audit.Outcome) {
+		i := slices.Index(o.Actions, found.Action)
+		if i < 0 {
+			return
+		}
+		if err := e.note(ctx, then, todo[i], found.Result, found.Code); err != nil {
+			e.cfg.Log.ErrorContext(ctx, "what was found later is not recorded", "member", found.Action.Member, "code", found.Code, "error", err)
+		}
+	}
+	return o
+}
+
+// intend records the intention if nothing speaks against the action now; 0: something does, and that is recorded.
+func (e *Engine) intend(ctx context.Context, r *Report, a audit.Planned, fresh second) (int64, error) {
+	result, code, err := e.stillRight(ctx, r, a, fresh)
+	if err != nil {
+		return 0, err
+	}
+	if result != 0 {
+		return 0, e.notTried(ctx, r, a, result, code)
+	}
+	if err := e.entry(ctx, r, a, trail.Planned, "intended"); err != nil {
+		return 0, err
+	}
+	stored, err := e.db.Intend(ctx, e.cfg.Fence, storage.Action{
+		Guild: e.cfg.Guild, Run: r.Run.ID, Plan: r.Plan.Digest, Key: a.Key, Member: a.Member, Kind: a.Kind.String(), Role: a.Role,
+		Budget: storedBudget(a.Budget), Live: r.live(), Actor: r.Run.Order.Actor, Intended: e.now(),
+	})
+	if errors.Is(err, storage.ErrConflict) {
+		return 0, e.notTried(ctx, r, a, audit.NotTried, "in_hand")
+	}
+	return stored.ID, err
+}
+
+// send makes the call and records what became of each action. Done says that something may have happened to the member.
+func (e *Engine) send(ctx context.Context, r *Report, slot Slot, going []intended) (done bool, err error) {
+	actions := make([]audit.Action, len(going))
+	for i, a := range going {
+		actions[i] = a.Action
+	}
+	// What is intended is done and recorded, even if the context ends meanwhile.
+	ctx = context.WithoutCancel(ctx)
+	call, end := context.WithTimeout(ctx, CallWithin)
+	defer end()
+	outcomes := slot.Do(call, actions, auditReason(r.Run, going))
+	for i, a := range going {
+		o := audit.Outcome{Action: a.Action, Result: audit.FailedCall, Code: "unanswered"}
+		if i < len(outcomes) {
+			o = outcomes[i]
+		}
+		if failed := e.settle(ctx, r, a, o); failed != nil {
+			err = errors.Join(err, failed)
+			continue
+		}
+		done = done || !o.Result.GivesBack()
+	}
+	return done, err
+}
+
+func (e *Engine) settle(ctx context.Context, r *Report, a intended, o audit.Outcome) error {
+	r.Outcomes = append(r.Outcomes, o)
+	if err := e.db.Settle(ctx, a.id, o.Result.String(), o.Code, e.now()); err != nil {
+		return err
+	}
+	if err := e.note(ctx, r, a.Planned, o.Result, o.Code); err != nil {
+		return err
+	}
+	// What went though nobody named it is said aloud, and what gives it back is kept.
+	for _, role := range o.Lost() {
+		e.cfg.Log.ErrorContext(ctx, "a role was lost that the plan did not name", "member", a.Member, "role", role, "run", r.Run.ID)
+		inverse := audit.Planned{Action: audit.Action{Kind: audit.GiveRoleBack, Member: a.Member, Role: role}, Key: a.Key}
+		if err := e.entry(ctx, r, inverse, trail.Planned, o.Result.String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recall settles intentions that are not carried out after all.
+func (e *Engine) recall(ctx context.Context, r *Report, going []intended) (err error) {
+	for _, a := range going {
+		o := audit.Outcome{Action: a.Action, Result: audit.NotTried, Code: "stopped"}
+		err = errors.Join(err, e.settle(context.WithoutCancel(ctx), r, a, o))
+	}
+	return err
+}
+
+func (e *Engine) notTried(ctx context.Context, r *Report, a audit.Planned, result audit.Result, code string) error {
+	r.Outcomes = append(r.Outcomes, audit.Outcome{Action: a.Action, Result: result, Code: code})
+	return e.note(ctx, r, a, result, code)
+}
+
+// auditReason is what Discord's audit log shows beside the change: who, why and where to look it up.
+func auditReason(run storage.Run, going []intended) string {
+	keys := make([]string, len(going))
+	for i, a := range going {
+		keys[i] = a.Key
+	}
+	what := "event"
+	if run.ID != 0 {
+		what = fmt.Sprintf("run %d", run.ID)
+	}
+	return fmt.Sprintf("gatecamp %s by %s %s", what, run.Order.Actor, strings.Join(keys, " "))
+}
+
+// second is what a look right before a write found of the member: result 0 means that there is somebody to decide about.
+type second struct {
+	result   audit.Result
+	code     string
+	look     *Look
+	decision audit.Decision
+	linked   bool  // Auth knows the member
+	fresh    bool  // the member's row in Auth changed a moment ago
+	override int64 // the single-use override that was decided under; zero: none
+}
+
+func (s *second) wantsNothing(a audit.Planned) bool {
+	return s.result != 0 || noLonger(a.Action, &s.decision, s.look.Scene) != ""
+}
+
+// lookAgain looks at the member once more, with everything read afresh.
+func (e *Engine) lookAgain(ctx context.Context, r *Report, id snowflake.ID, guilds Guilds) (s second, err error) {
+	guild, member, err := guilds.Member(ctx, id)
+	switch {
+	case errors.Is(err, ErrNoMember):
+		return second{result: audit.Gone, code: "member_left"}, nil
+	case err != nil && ctx.Err() != nil:
+		return s, context.Cause(ctx)
+	case err != nil:
+		e.cfg.Log.WarnContext(ctx, "member not readable", "member", id, "error", err)
+		return second{result: audit.NotTried, code: codeUnreadable}, nil
+	}
+	pic := r.Look.Picture
+	pic.Guild = guild
+	if s.look, err = e.Look(ctx, pic, Wish{Act: r.Look.Scene.Ordered, Again: true}); err != nil {
+		return s, err
+	}
+	f := s.look.Scene.Facts(member)
+	s.decision = audit.Decide(f, audit.Classify(f), &s.look.Policy)
+	if s.decision.SingleUse {
+		s.override = s.look.overrides[id].ID
+	}
+	s.linked = s.look.knows(id)
+	s.fresh, err = e.rowFresh(ctx, r.Look, s.look, f)
+	return s, err
+}
+
+// knows reports whether Auth may be writing the member's roles: an account is linked, or was.
+func (l *Look) knows(member snowflake.ID) bool {
+	f := l.Scene.Facts(audit.Member{ID: member})
+	return len(f.Linked) > 0 || len(f.Known) > 0
+}
+
+// rowFresh reports whether a row of Auth about the member changed between two reads of the last RowFresh, or since the run's own
+// read. A first read changes nothing.
+func (e *Engine) rowFresh(ctx context.Context, before, now *Look, f audit.Facts) (bool, error) {
+	var users []int64
+	for _, i := range slices.Concat(f.Linked, f.Known) {
+		a := now.Scene.Auth.Accounts[i]
+		users = append(users, a.User)
+		j := slices.IndexFunc(before.Scene.Auth.Accounts, func(b audit.Account) bool { return b.User == a.User })
+		if before.AuthError == nil && (j < 0 || before.Scene.Auth.Accounts[j].Revision != a.Revision) {
+			return true, nil
+		}
+	}
+	if len(f.Linked) == 0 && len(before.Scene.Auth.Linked(f.Member.ID)) > 0 && now.AuthError == nil { // the link went since
+		return true, nil
+	}
+	changed, err := e.db.ChangedAccounts(ctx, e.cfg.Source, now.At.Add(-RowFresh))
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(changed, func(c storage.AccountRevision) bool {
+		return c.Discord == f.Member.ID || slices.Contains(users, c.User)
+	}), nil
+}
+
+// stillRight asks whether the fresh look still wants the action, nothing holds it, and the run is still ours to work on. Result 0:
+// all of that.
+func (e *Engine) stillRight(ctx context.Context, r *Report, a audit.Planned, s second) (audit.Result, string, error) {
+	if s.result != 0 {
+		return s.result, s.code, nil
+	}
+	if why := noLonger(a.Action, &s.decision, s.look.Scene); why != "" {
+		return audit.NotTried, why, nil
+	}
+	if s.fresh && a.Budget != audit.BlockBudget { // a block needs nothing of Auth
+		return audit.NotTried, codeRowFresh, nil
+	}
+	held, err := e.heldNow(ctx, r, s.look, a, s.decision)
+	if err != nil {
+		return 0, "", err
+	}
+	if held != "" {
+		return audit.NotTried, held, nil
+	}
+	if r.live() {
+		return 0, "", nil
+	}
+	// Last of all: a stop by a person reaches the run before its next write.
+	return 0, "", e.alive(ctx, r.Run.ID, nil)
+}
