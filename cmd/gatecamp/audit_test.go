@@ -596,7 +596,7 @@ func TestEveryAttemptIsInTheRecordWithoutFreeTextAndPaths(t *testing.T) {
 func TestTheDemoTellsItsStoryAndChecksIt(t *testing.T) {
 	tt := newTerminal(t)
 	tt.env = map[string]string{}
-	tt.ok("demo").says("=== Auth breaks", "Auth is blind", "=== The lock holds", "$ gatecamp audit explain", "That was all on made-up data").silentAbout(os.TempDir())
+	tt.ok("demo").says("=== Auth breaks", "Auth is blind", "=== The lock holds", "$ gatecamp audit explain", "That was all on made-up data").silentAbout(os.TempDir()) //nolint:usetesting // where the demo works is what it must not speak of
 	keep := filepath.Join(tt.dir, "kept")
 	got := tt.ok("demo", "--json", "--dir", keep).object()
 	if got["ok"] != true {
