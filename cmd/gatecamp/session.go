@@ -27,10 +27,10 @@ type session struct {
 }
 
 // work makes the body of a command that needs storage and a guild. It opens both, and closes what it opened.
-func (c *console) work(body func(ctx context.Context, s *session, args []string) error, needs ...config.Need) func(*cobra.Command, []string) error {
+func (c *console) work(body func(ctx context.Context, s *session, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) (err error) {
 		ctx := cmd.Context()
-		s, err := c.open(ctx, needs...)
+		s, err := c.open(ctx)
 		if err != nil {
 			return err
 		}
