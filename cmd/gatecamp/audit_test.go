@@ -427,7 +427,7 @@ func TestASignalSavesTheRunAndItCanBeResumed(t *testing.T) {
 					cancel(&signalError{sig})
 				}
 			}
-			tt.runIn(ctx, "audit", "run", "--snapshot", file).exits(code)
+			tt.runIn(ctx, "audit", "run", "--snapshot", file).exits(code).says("was interrupted", "stopped by "+sig.String()).silentAbout("context canceled", "run 1: ")
 			tt.onClock = nil
 			line := tt.ok("audit", "history", "--json").object()
 			if line["state"] != "interrupted" {
@@ -447,7 +447,7 @@ func TestADeadRunIsTakenUpByItsLastSignOfLife(t *testing.T) {
 		run := must[storage.Run](t)(db.CreateRun(ctx, guildID, storage.Order{Kind: "snapshot", DryRun: true, Actor: "console:tester", Origin: "console"}, tt.now))
 		must[storage.Run](t)(db.MoveRun(ctx, storage.Move{Run: run.ID, From: storage.Pending, To: storage.Running, At: tt.now, Owner: "dead"}))
 	})
-	tt.run("audit", "resume", "1", "--snapshot", file).exits(exitRefused).says("is at work")
+	tt.run("audit", "resume", "1", "--snapshot", file).exits(exitRefused).says("is at work", "audit cancel 1`", "15s")
 	tt.now = tt.now.Add(time.Minute)
 	tt.ok("audit", "resume", "1", "--snapshot", file, "--json")
 }
