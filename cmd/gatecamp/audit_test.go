@@ -342,6 +342,7 @@ func TestAReplayPrintsNothingIfOneFileDoesNotFit(t *testing.T) {
 	if _, err := os.Stat(tt.env["GATECAMP_DATA_DIR"]); !os.IsNotExist(err) {
 		t.Errorf("a file that does not fit touched the database (%v)", err)
 	}
+	tt.run("audit", "replay", t.TempDir()).exits(exitUsage).says("it is a folder", "check the name")
 }
 
 // aa-discord-audit A18: explain told "strip_kick" for a protected member. A12: it knew no hierarchy.
