@@ -139,7 +139,7 @@ func (s *Scene) resolveAccounts(names roleNames) {
 // twins are roles that stand for one name; Auth may use any of them.
 type twins struct {
 	roles  RoleSet
-	lowest int // the index of the one with the lowest id, named when none is held
+	lowest int // the index of the one with the lowest id that is not kept, named when none is held
 }
 
 func (s *Scene) lowest(set RoleSet) int {
@@ -158,11 +158,13 @@ type resolver struct {
 	twins map[RoleSet]int32 // to its index in Scene.twins
 }
 
+// want asks for the roles of one name. A kept one is never asked for, but who holds it has what Auth gives.
 func (r *resolver) want(e *entitlements, roles RoleSet, name string) {
+	asked := roles.Minus(r.kept)
 	switch {
-	case !roles.And(r.kept).Empty():
 	case roles.Empty():
 		e.absent = append(e.absent, RoleName(name))
+	case asked.Empty():
 	case roles.Len() == 1:
 		e.one = e.one.Or(roles)
 	default:
@@ -170,7 +172,7 @@ func (r *resolver) want(e *entitlements, roles RoleSet, name string) {
 		if !ok {
 			i = int32(len(r.scene.twins))
 			r.twins[roles] = i
-			r.scene.twins = append(r.scene.twins, twins{roles, r.scene.lowest(roles)})
+			r.scene.twins = append(r.scene.twins, twins{roles, r.scene.lowest(asked)})
 		}
 		if !slices.Contains(e.twins, i) {
 			e.twins = append(e.twins, i)
