@@ -202,9 +202,12 @@ func troubleText(t audit.RoleFinding) string {
 	case audit.Twins:
 		return "several roles have this name; Auth may use any of them"
 	case audit.Vanished:
-		return fmt.Sprintf("bound to %q, and the guild has no such role any more", t.Expects)
+		if t.Expects == "" {
+			return "guarded, and the guild has no such role any more"
+		}
+		return fmt.Sprintf("bound as %q, and the guild has no such role any more", t.Expects)
 	case audit.Renamed:
-		return fmt.Sprintf("bound, and Auth calls it %q", t.Expects)
+		return fmt.Sprintf("bound as %q, and not named so", t.Expects)
 	case audit.Unnamed:
 		return fmt.Sprintf("bound to %q, which Auth no longer has", t.Expects)
 	case audit.Resembling:
