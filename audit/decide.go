@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"slices"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -108,6 +109,7 @@ func (d *Decision) settle(a Act, l Layer) { d.Act, d.Layer = a, l }
 // block removes the member and nothing else; only the owner is left to the rest of the policy.
 func (d *Decision) block(f *Facts, p *Policy, t *trace) {
 	if f.Guild.Owner != 0 && f.Member.ID == f.Guild.Owner {
+		t.applied(LayerUntouchable)
 		if d.Category != InOrder {
 			d.policy(f, p, t)
 		}
@@ -135,7 +137,7 @@ func (d *Decision) policy(f *Facts, p *Policy, t *trace) {
 	}
 	wanted := d.want(f, p, t)
 	d.Act, d.Layer, d.LayerName = wanted.act, wanted.layer, wanted.name
-	d.spareOwner(f)
+	d.spareOwner(f, t)
 	only := d.spare(f, p, t)
 	if d.Act < Strip {
 		return
@@ -176,8 +178,9 @@ func (s *Scene) AtStake(d *Decision) RoleSet {
 	return RoleSet{}
 }
 
-func (d *Decision) spareOwner(f *Facts) {
+func (d *Decision) spareOwner(f *Facts, t *trace) {
 	if d.Act == StripKick && f.Guild.Owner != 0 && f.Member.ID == f.Guild.Owner {
+		t.applied(LayerUntouchable)
 		d.Reasons = d.Reasons.With(IsOwner)
 		d.settle(Strip, LayerUntouchable)
 		d.LayerName = ""
@@ -192,13 +195,15 @@ func (d *Decision) spare(f *Facts, p *Policy, t *trace) RoleSet {
 		return everything
 	}
 	d.Reasons |= late
-	d.LayerName, d.SingleUse = "", false
-	d.settle(Strip, LayerGrace)
+	d.LayerName, d.SingleUse, d.Act = "", false, Strip
+	if d.Layer != LayerUntouchable { // the first layer that applies is the one that is named
+		d.Layer = LayerGrace
+	}
 	if d.Category == UnknownGuest {
 		return everything
 	}
 	if d.removable(f).And(f.privileged).Empty() {
-		d.settle(Report, LayerGrace)
+		d.Act = Report
 	}
 	return f.privileged
 }
@@ -272,8 +277,20 @@ func (t *trace) saw(l Layer, applies bool) bool {
 	return applies
 }
 
-// Explain is Decide, and each layer that it looked at in that order.
+// applied marks a layer that was looked at already: what it forbids was wanted only later.
+func (t *trace) applied(l Layer) {
+	if t == nil {
+		return
+	}
+	for i := range t.steps {
+		t.steps[i].Applies = t.steps[i].Applies || t.steps[i].Layer == l
+	}
+}
+
+// Explain is Decide, and each layer that it looked at, in the order of the layers: the first that applies decided.
 func Explain(f Facts, p *Policy) (Decision, []Step) {
 	t := &trace{}
-	return decide(&f, classify(&f), p, t), t.steps
+	d := decide(&f, classify(&f), p, t)
+	slices.SortStableFunc(t.steps, func(a, b Step) int { return int(a.Layer - b.Layer) })
+	return d, t.steps
 }

@@ -40,7 +40,7 @@ func eachDialect(t *testing.T, run func(t *testing.T, dialect migrations.Dialect
 		name := "test_" + strings.ToLower(rand.Text())
 		root := connect(t, "pgx", address)
 		exec(t.Context(), t, root, `CREATE SCHEMA `+name)
-		t.Cleanup(func() { exec(context.Background(), t, root, `DROP SCHEMA `+name+` CASCADE`) })
+		t.Cleanup(func() { exec(context.WithoutCancel(t.Context()), t, root, `DROP SCHEMA `+name+` CASCADE`) })
 		q := u.Query()
 		q.Set("search_path", name)
 		u.RawQuery = q.Encode()

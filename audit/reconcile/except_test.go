@@ -22,7 +22,7 @@ func TestA9NobodyEntersTheirOwnAccountAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // only a test's
+	defer db.Close()
 	if _, err := migrations.Up(t.Context(), db.SQL(), migrations.SQLite); err != nil {
 		t.Fatal(err)
 	}

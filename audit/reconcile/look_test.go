@@ -195,7 +195,7 @@ func TestADifferenceComparesWhatEachRunWanted(t *testing.T) {
 }
 
 // aa-discord-audit A18: explain, diff and preview went by other rules than the engine.
-func TestExplainAndCompareGoByTheRulesThatAct(t *testing.T) {
+func TestExplainGoesByTheRulesThatAct(t *testing.T) {
 	w, e := released(t, stripStrangers)
 	w.join(2001, roleFleet)
 	w.except(storage.Exception{Table: storage.Protections, Subject: 2001})
@@ -220,6 +220,37 @@ func TestExplainAndCompareGoByTheRulesThatAct(t *testing.T) {
 	_, err = e.Explain(t.Context(), pic, 777)
 	wantProblem(t, err, problem.Usage, "not a member")
 
+	// What holds a member's actions is what would hold them in a run, in which they are not alone.
+	w.policy("unknown_guest: {default: strip_kick, grace: 0s}\n")
+	for id := range snowflake.ID(8) {
+		w.join(2010 + id)
+	}
+	if pic, err = w.Picture(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	x, err := e.Explain(t.Context(), pic, 2010)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range x.Plan.Actions {
+		if !slices.Contains(a.Held, audit.By{Dimension: audit.Kicks}) || a.Member != 2010 {
+			t.Errorf("explained as %v of %d held by %v, a run holds the kicks", a.Kind, a.Member, a.Held)
+		}
+	}
+	if len(x.Plan.Actions) != 1 {
+		t.Errorf("explained %d actions, want the kick", len(x.Plan.Actions))
+	}
+}
+
+func TestCompareCountsWhatAnotherPolicyWouldChange(t *testing.T) {
+	w, e := released(t, stripStrangers)
+	w.join(2001, roleFleet)
+	w.except(storage.Exception{Table: storage.Protections, Subject: 2001})
+	w.join(2002, roleFleet)
+	pic, err := w.Picture(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	kick, err := policyfile.Parse([]byte("unknown_guest: {default: strip_kick, grace: 0s}\n"), "other")
 	if err != nil {
 		t.Fatal(err)

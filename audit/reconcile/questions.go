@@ -23,7 +23,7 @@ type Explanation struct {
 	Steps    []audit.Step
 	Look     *Look
 	Gates    audit.Gates
-	Plan     audit.Plan // what would be asked of Discord for this member now, and what would hold it
+	Plan     audit.Plan // what a run over the whole guild would do now, its actions those about this member alone
 }
 
 // Explain answers for one member with the engine that acts; it writes nothing but what it read of Auth.
@@ -46,8 +46,10 @@ func (e *Engine) Explain(ctx context.Context, pic Picture, id snowflake.ID) (_ *
 	if err != nil {
 		return nil, err
 	}
-	_, pop := look.Decide(pic.Members)
-	x.Plan = audit.MakePlan(e.cfg.Guild, []audit.Decision{x.Decision}, pop, look.Policy.Limits, used, x.Gates)
+	// A brake asks about everybody whom a run would touch, so the plan is everybody's, and this member's part of it is shown.
+	decisions, pop := look.Decide(pic.Members)
+	x.Plan = audit.MakePlan(e.cfg.Guild, decisions, pop, look.Policy.Limits, used, x.Gates)
+	x.Plan.Actions = slices.DeleteFunc(x.Plan.Actions, func(a audit.Planned) bool { return a.Member != id })
 	return x, nil
 }
 

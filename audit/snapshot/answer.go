@@ -29,7 +29,7 @@ func (a *Answer) WriteJSON(w io.Writer) (err error) {
 		return err
 	}
 	out := bufio.NewWriterSize(w, 1<<16)
-	out.Write(head[:len(head)-1]) //nolint:errcheck // a bufio.Writer keeps its error for Flush
+	out.Write(head[:len(head)-1])
 	out.WriteString(`,"verdicts":{`)
 	var line []byte
 	first := true

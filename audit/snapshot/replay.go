@@ -42,7 +42,7 @@ type RoleFinding struct {
 // Verdict is what is concluded about one member.
 type Verdict struct {
 	audit.Decision
-	Held []audit.By // what would stop the acts, gates first; none: nothing would, or there is nothing to do
+	Held []audit.By // what would stop the acts, brakes first; none: nothing would, or there is nothing to do
 }
 
 // Replay works out the verdicts of a snapshot, with an empty ledger. With no gate closed, that is what a confirmed run would do;
@@ -96,14 +96,9 @@ func (a *Answer) gatherHeld() {
 	}
 }
 
-// compareBy puts gates before brakes, each in their own order.
+// compareBy puts brakes before gates, each in their own order: that in which reference/snapshot.md lists the codes.
 func compareBy(x, y audit.By) int {
 	switch {
-	case (x.Gate != 0) != (y.Gate != 0):
-		if x.Gate != 0 {
-			return -1
-		}
-		return 1
 	case x.Gate != y.Gate:
 		return int(x.Gate - y.Gate)
 	case x.Dimension != y.Dimension:

@@ -25,17 +25,17 @@ func Write(w io.Writer, f *File) (err error) {
 	out := &writer{to: bufio.NewWriterSize(w, 1<<16)}
 	out.raw("{")
 	if !f.At.IsZero() {
-		out.value("\n", "at", f.At.Format(time.RFC3339Nano))
+		out.value("at", f.At.Format(time.RFC3339Nano))
 		out.raw(",")
 	}
 	if known(f) {
-		out.value("\n", "guild", guildOf(f))
+		out.value("guild", guildOf(f))
 		out.raw(",")
 	}
-	out.value("\n", "limits", limitsOf(f.Policy.Limits))
+	out.value("limits", limitsOf(f.Policy.Limits))
 	if f.Auth != nil {
 		out.raw(",")
-		out.value("\n", "aa", authOf(f))
+		out.value("aa", authOf(f))
 	}
 	out.raw(",\n" + `"guild_roles":[`)
 	for i, r := range f.Guild.Roles {
@@ -83,8 +83,8 @@ func (w *writer) json(v any) {
 	}
 }
 
-func (w *writer) value(before, key string, v any) {
-	w.raw(before + strconv.Quote(key) + ":")
+func (w *writer) value(key string, v any) {
+	w.raw("\n" + strconv.Quote(key) + ":")
 	w.json(v)
 }
 

@@ -119,6 +119,9 @@ func readSnapshot(path string) (*snapshot.File, error) {
 		return nil, unreadable(path, err)
 	}
 	defer f.Close() //nolint:errcheck // only read from
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, unreadable(path, errors.New("it is a folder"))
+	}
 	return snapshot.Parse(f, path)
 }
 

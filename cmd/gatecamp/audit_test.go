@@ -342,6 +342,7 @@ func TestAReplayPrintsNothingIfOneFileDoesNotFit(t *testing.T) {
 	if _, err := os.Stat(tt.env["GATECAMP_DATA_DIR"]); !os.IsNotExist(err) {
 		t.Errorf("a file that does not fit touched the database (%v)", err)
 	}
+	tt.run("audit", "replay", t.TempDir()).exits(exitUsage).says("it is a folder", "check the name")
 }
 
 // aa-discord-audit A18: explain told "strip_kick" for a protected member. A12: it knew no hierarchy.
@@ -427,7 +428,7 @@ func TestASignalSavesTheRunAndItCanBeResumed(t *testing.T) {
 					cancel(&signalError{sig})
 				}
 			}
-			tt.runIn(ctx, "audit", "run", "--snapshot", file).exits(code)
+			tt.runIn(ctx, "audit", "run", "--snapshot", file).exits(code).says("was interrupted", "stopped by "+sig.String()).silentAbout("context canceled", "run 1: ")
 			tt.onClock = nil
 			line := tt.ok("audit", "history", "--json").object()
 			if line["state"] != "interrupted" {
@@ -447,7 +448,7 @@ func TestADeadRunIsTakenUpByItsLastSignOfLife(t *testing.T) {
 		run := must[storage.Run](t)(db.CreateRun(ctx, guildID, storage.Order{Kind: "snapshot", DryRun: true, Actor: "console:tester", Origin: "console"}, tt.now))
 		must[storage.Run](t)(db.MoveRun(ctx, storage.Move{Run: run.ID, From: storage.Pending, To: storage.Running, At: tt.now, Owner: "dead"}))
 	})
-	tt.run("audit", "resume", "1", "--snapshot", file).exits(exitRefused).says("is at work")
+	tt.run("audit", "resume", "1", "--snapshot", file).exits(exitRefused).says("is at work", "audit cancel 1`", "15s")
 	tt.now = tt.now.Add(time.Minute)
 	tt.ok("audit", "resume", "1", "--snapshot", file, "--json")
 }
@@ -596,7 +597,7 @@ func TestEveryAttemptIsInTheRecordWithoutFreeTextAndPaths(t *testing.T) {
 func TestTheDemoTellsItsStoryAndChecksIt(t *testing.T) {
 	tt := newTerminal(t)
 	tt.env = map[string]string{}
-	tt.ok("demo").says("=== Auth breaks", "Auth is blind", "=== The lock holds", "$ gatecamp audit explain", "That was all on made-up data").silentAbout(os.TempDir())
+	tt.ok("demo").says("=== Auth breaks", "Auth is blind", "=== The lock holds", "$ gatecamp audit explain", "That was all on made-up data").silentAbout(os.TempDir()) //nolint:usetesting // where the demo works is what it must not speak of
 	keep := filepath.Join(tt.dir, "kept")
 	got := tt.ok("demo", "--json", "--dir", keep).object()
 	if got["ok"] != true {

@@ -251,7 +251,7 @@ gives, such as a hand-made Moderator role: then nobody is entitled to it through
 	flags.StringVar(&b.group, "group", "", "the `name` of the group in Auth")
 	flags.StringVar(&b.state, "state", "", "the `name` of the state in Auth")
 	flags.BoolVar(&b.guarded, "guarded", false, "managed, and given by nobody in Auth")
-	flags.BoolVar(&b.proposed, "all-proposed", false, "everything that `gatecamp bind propose` lists")
+	flags.BoolVar(&b.proposed, "all-proposed", false, "everything that gatecamp bind propose lists")
 	flags.StringVar(&b.file, "snapshot", "", guildFile)
 	reasonFlag(cmd, &reason)
 	cmd.MarkFlagsMutuallyExclusive("group", "state", "guarded", "all-proposed")

@@ -136,6 +136,9 @@ func TestEveryCommandAndFlagIsExplained(t *testing.T) {
 			if f.Usage == "" {
 				t.Errorf("%s --%s has no text", cmd.CommandPath(), f.Name)
 			}
+			if kind, _ := pflag.UnquoteUsage(f); strings.Contains(kind, " ") || kind != "" && f.Value.Type() == "bool" {
+				t.Errorf("%s --%s: `%s` in its text is taken for the name of its value", cmd.CommandPath(), f.Name, kind)
+			}
 			if f.Name == "json" && cmd.Annotations[noteJSON] == "" && !strings.Contains(f.Usage, "{") {
 				t.Errorf("%s takes --json and says nothing about its form: give it a note", cmd.CommandPath())
 			}

@@ -125,7 +125,7 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer raw.Close() //nolint:errcheck // only a test's
+	defer raw.Close()
 	for _, statement := range []string{"DELETE FROM trail", "UPDATE trail SET what = 'nothing'", "DELETE FROM run", "DELETE FROM config_change", "DELETE FROM invocation"} {
 		if _, err := raw.ExecContext(t.Context(), statement); err == nil {
 			t.Errorf("the restored database lets %q happen", statement)

@@ -38,7 +38,25 @@ func run(ctx context.Context, args []string, c *console) error {
 	root.SetErr(c.err)
 	err := root.ExecuteContext(ctx)
 	if s, ok := errors.AsType[*signalError](context.Cause(ctx)); ok && err != nil {
-		return fmt.Errorf("%w: %w", s, err)
+		return errors.Join(s, withoutEchoes(err))
+	}
+	return err
+}
+
+// withoutEchoes drops from an error what only says that the work was stopped; nil if nothing else is in it.
+func withoutEchoes(err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var rest []error
+		for _, e := range joined.Unwrap() {
+			rest = append(rest, withoutEchoes(e))
+		}
+		return errors.Join(rest...)
+	}
+	if _, told := errors.AsType[*problem.Problem](err); told {
+		return err
+	}
+	if _, stopped := errors.AsType[*signalError](err); stopped || errors.Is(err, context.Canceled) {
+		return nil
 	}
 	return err
 }

@@ -27,10 +27,10 @@ type session struct {
 }
 
 // work makes the body of a command that needs storage and a guild. It opens both, and closes what it opened.
-func (c *console) work(body func(ctx context.Context, s *session, args []string) error, needs ...config.Need) func(*cobra.Command, []string) error {
+func (c *console) work(body func(ctx context.Context, s *session, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) (err error) {
 		ctx := cmd.Context()
-		s, err := c.open(ctx, needs...)
+		s, err := c.open(ctx)
 		if err != nil {
 			return err
 		}
@@ -43,7 +43,7 @@ func (c *console) work(body func(ctx context.Context, s *session, args []string)
 }
 
 // change is work that changes something or may be refused: the attempt is recorded, a refused one with its reason.
-func (c *console) change(command string, body func(ctx context.Context, s *session, args []string) error, needs ...config.Need) func(*cobra.Command, []string) error {
+func (c *console) change(command string, body func(ctx context.Context, s *session, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		return c.work(func(ctx context.Context, s *session, args []string) error {
 			v := s.invocation(command, redactArgs(cmd, args))
@@ -56,7 +56,7 @@ func (c *console) change(command string, body func(ctx context.Context, s *sessi
 				_, err = s.db.Accept(context.WithoutCancel(ctx), v)
 			}
 			return err
-		}, needs...)(cmd, args)
+		})(cmd, args)
 	}
 }
 

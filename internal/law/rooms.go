@@ -69,7 +69,6 @@ var rooms = []room{
 	{path: "auth/authtest", layer: Harness},
 	{path: "storage/storagetest", layer: Harness},
 	{path: "scenario", layer: Harness},
-	{path: "internal/deps", layer: Harness}, // keeps requirements that no code uses yet
 	{path: "internal/law", layer: Harness},
 }
 

@@ -252,14 +252,6 @@ func fingerprint(v []byte) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-func ids(list []snowflake.ID) []any {
-	args := make([]any, len(list))
-	for i, id := range list {
-		args[i] = int64(id)
-	}
-	return args
-}
-
 // chunks cuts arguments to what one statement takes.
 func chunks(args []any) [][]any {
 	const most = 500

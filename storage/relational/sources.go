@@ -100,7 +100,7 @@ func noteAccounts(ctx context.Context, tx Tx, r storage.SourceRead, first bool) 
 	if err != nil || first {
 		return nil, err
 	}
-	differ := append(fresh, changed...)
+	differ := slices.Concat(fresh, changed)
 	sortBy(differ, func(a, b storage.AccountRevision) int { return cmp.Compare(a.User, b.User) })
 	return differ, nil
 }

@@ -84,11 +84,11 @@ func (a answer) Err() error { return translate(a.ctx, a.Rows.Err()) }
 
 // Query satisfies relational.Tx.
 func (t *tx) Query(ctx context.Context, query string, args ...any) (relational.Rows, error) {
-	rows, err := t.QueryContext(ctx, query, args...)
+	rows, err := t.QueryContext(ctx, query, args...) //nolint:rowserrcheck // the caller reads them, and asks answer.Err
 	if err != nil {
 		return nil, translate(ctx, err)
 	}
-	return answer{rows, ctx}, nil //nolint:rowserrcheck // the caller reads them, and asks answer.Err
+	return answer{rows, ctx}, nil
 }
 
 type line struct {

@@ -7,7 +7,6 @@ package storagetest
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"sync/atomic"
 	"testing"
@@ -109,14 +108,6 @@ func same(t testing.TB, want, got any, what string) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
 	}
-}
-
-func doc(v any) json.RawMessage {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return b
 }
 
 // changes are the configuration changes of a guild, oldest first, as "table key".
