@@ -222,7 +222,7 @@ func entitlement(f *Facts) (may RoleSet, allowed bool, why Reasons) {
 		switch {
 		case a.Access:
 			allowed = true
-			may = may.Or(f.Scene.accounts[i].may)
+			may = may.Or(f.Scene.entitled(i).may)
 			if a.State < 0 {
 				why = why.With(NoProfile)
 			}
@@ -256,7 +256,7 @@ func entitlement(f *Facts) (may RoleSet, allowed bool, why Reasons) {
 // missing lists what the accounts with access should hold; of twins of one name any will do.
 func missing(f *Facts) (lacking RoleSet, absent []string) {
 	for _, i := range f.Linked {
-		e := &f.Scene.accounts[i] // nothing without access
+		e := f.Scene.entitled(i) // nothing without access
 		lacking = lacking.Or(e.one.Minus(f.Member.Roles))
 		for _, t := range e.twins {
 			if twins := &f.Scene.twins[t]; f.Member.Roles.And(twins.roles).Empty() {

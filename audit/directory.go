@@ -27,7 +27,7 @@ type Directory struct {
 	Identities  []Identity
 	Counts      Counts // the facts that the health of this source is judged by
 
-	links map[snowflake.ID][]int32 // Discord id → indexes into Accounts, made by Index
+	links links // made by Index
 }
 
 // Account is one Auth user.
@@ -103,17 +103,10 @@ func RoleName(name string) string {
 }
 
 // Index makes the look-up of accounts by Discord id; call it once, after Accounts is filled and sorted by User.
-func (d *Directory) Index() {
-	d.links = make(map[snowflake.ID][]int32, len(d.Accounts))
-	for i, a := range d.Accounts {
-		if a.Discord != 0 {
-			d.links[a.Discord] = append(d.links[a.Discord], int32(i))
-		}
-	}
-}
+func (d *Directory) Index() { d.links = linksOf(d.Accounts) }
 
-// Linked gives the indexes of the accounts that are linked to a Discord account: none, one, or several.
-func (d *Directory) Linked(id snowflake.ID) []int32 { return d.links[id] }
+// Linked gives the indexes of the accounts that are linked to a Discord account: none, one, or several, ascending; read-only.
+func (d *Directory) Linked(id snowflake.ID) []int32 { return d.links.of(d.Accounts, id) }
 
 // Account finds a user by its id.
 func (d *Directory) Account(user int64) (*Account, bool) {

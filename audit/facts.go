@@ -84,7 +84,8 @@ type Scene struct {
 	reach      RoleSet // below the bot's highest role, or unknown
 	lookalikes RoleSet
 	like       [MaxRoles]string // for lookalikes: the name that they resemble
-	accounts   []entitlements
+	due        []entitlements   // each once
+	dueTo      []int32          // by index into Auth.Accounts: which of them
 	twins      []twins
 	wanted     int // accounts that Auth gives at least one role
 
@@ -95,7 +96,7 @@ type Scene struct {
 	overrides map[snowflake.ID]Override
 }
 
-// entitlements are what Auth gives to one account that may use Discord.
+// entitlements are what Auth gives to accounts that may use Discord; few are unlike all others.
 type entitlements struct {
 	may    RoleSet  // every role that Auth may write for it
 	one    RoleSet  // of them, those that are the only role of their name

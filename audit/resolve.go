@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -104,37 +105,22 @@ func (r Role) isEveryone(guild snowflake.ID) bool {
 	return guild != 0 && r.ID == guild || r.Name == "@everyone" && r.Position == 0
 }
 
-// resolveAccounts works out once per account which roles Auth may write for it, and which of them it should hold.
+// resolveAccounts works out which roles Auth may write for each account, and which of them it should hold: once for all accounts of
+// the same state and groups.
 func (s *Scene) resolveAccounts(names roleNames) {
-	var anyState RoleSet
+	r := resolver{scene: s, names: names, twins: map[RoleSet]int32{}}
 	for _, set := range names.states {
-		anyState = anyState.Or(set)
+		r.anyState = r.anyState.Or(set)
 	}
-	r := resolver{scene: s, kept: names.kept, twins: map[RoleSet]int32{}}
-	s.accounts = make([]entitlements, len(s.Auth.Accounts))
-	for i := range s.Auth.Accounts {
-		a, e := &s.Auth.Accounts[i], &s.accounts[i]
-		if !a.Access {
-			continue
-		}
-		for _, g := range a.Groups {
-			e.may = e.may.Or(names.groups[g])
-		}
-		if a.State < 0 {
-			// Auth writes nothing for an account without a profile, so it lacks nothing, and any state could be its own.
-			e.may = e.may.Or(anyState)
-			continue
-		}
-		e.may = e.may.Or(names.states[a.State])
-		for _, g := range a.Groups {
-			r.want(e, names.groups[g], s.Auth.Groups[g])
-		}
-		r.want(e, names.states[a.State], s.Auth.States[a.State])
-		s.wanted++
-		slices.Sort(e.absent)
-		e.absent = slices.Compact(e.absent)
+	alike := r.sortAlike()
+	s.due = make([]entitlements, len(alike)) // the first: nothing, for who has no access
+	for i, account := range alike[1:] {
+		s.due[i+1] = r.entitle(&s.Auth.Accounts[account])
 	}
 }
+
+// entitled is what Auth gives to an account.
+func (s *Scene) entitled(account int32) *entitlements { return &s.due[s.dueTo[account]] }
 
 // twins are roles that stand for one name; Auth may use any of them.
 type twins struct {
@@ -153,14 +139,78 @@ func (s *Scene) lowest(set RoleSet) int {
 }
 
 type resolver struct {
-	scene *Scene
-	kept  RoleSet
-	twins map[RoleSet]int32 // to its index in Scene.twins
+	scene    *Scene
+	names    roleNames
+	anyState RoleSet
+	twins    map[RoleSet]int32 // to its index in Scene.twins
+}
+
+// sortAlike fills Scene.dueTo and names for each index in Scene.due the first of the accounts that share it. The table is an open one,
+// as in links.
+func (r *resolver) sortAlike() (alike []int32) {
+	s := r.scene
+	accounts := s.Auth.Accounts
+	s.dueTo, alike = make([]int32, len(accounts)), []int32{0}
+	size := bits.Len(uint(len(accounts) + len(accounts)/3))
+	slots := make([]int32, 1<<size) // indexes into alike; 0: free
+	for i := range accounts {
+		a := &accounts[i]
+		if !a.Access {
+			continue
+		}
+		if a.State >= 0 {
+			s.wanted++
+		}
+		at := int(a.rolesDigest() >> (64 - size))
+		for slots[at] != 0 && !a.rolesAlike(&accounts[alike[slots[at]]]) {
+			at = (at + 1) & (len(slots) - 1)
+		}
+		if slots[at] == 0 {
+			slots[at] = int32(len(alike))
+			alike = append(alike, int32(i))
+		}
+		s.dueTo[i] = slots[at]
+	}
+	return alike
+}
+
+// rolesAlike reports whether Auth writes the same roles for both.
+func (a *Account) rolesAlike(b *Account) bool {
+	return a.State == b.State && slices.Equal(a.Groups, b.Groups)
+}
+
+// rolesDigest is equal for accounts that are rolesAlike.
+func (a *Account) rolesDigest() uint64 {
+	sum := golden * uint64(a.State+2)
+	for _, g := range a.Groups {
+		sum ^= sum >> 32
+		sum = (sum ^ uint64(g+1)) * golden
+	}
+	return sum
+}
+
+func (r *resolver) entitle(a *Account) (e entitlements) {
+	for _, g := range a.Groups {
+		e.may = e.may.Or(r.names.groups[g])
+	}
+	if a.State < 0 {
+		// Auth writes nothing for an account without a profile, so it lacks nothing, and any state could be its own.
+		e.may = e.may.Or(r.anyState)
+		return e
+	}
+	e.may = e.may.Or(r.names.states[a.State])
+	for _, g := range a.Groups {
+		r.want(&e, r.names.groups[g], r.scene.Auth.Groups[g])
+	}
+	r.want(&e, r.names.states[a.State], r.scene.Auth.States[a.State])
+	slices.Sort(e.absent)
+	e.absent = slices.Compact(e.absent)
+	return e
 }
 
 // want asks for the roles of one name. A kept one is never asked for, but who holds it has what Auth gives.
 func (r *resolver) want(e *entitlements, roles RoleSet, name string) {
-	asked := roles.Minus(r.kept)
+	asked := roles.Minus(r.names.kept)
 	switch {
 	case roles.Empty():
 		e.absent = append(e.absent, RoleName(name))

@@ -257,13 +257,18 @@ func (c *Client) explain(err error) error {
 	}
 	text := err.Error()
 	switch {
-	case strings.Contains(text, "4014"):
+	case strings.Contains(text, "close 4014"):
 		return problem.New(problem.Usage, "Discord refuses the connection: the bot may not hear about members",
 			"switch on Server Members Intent at https://discord.com/developers/applications, your application, Bot").Because(err)
-	case strings.Contains(text, "4004"), strings.Contains(text, "401"), strings.Contains(text, "illegal base64"), strings.Contains(text, "application id"):
+	case status(err) == http.StatusUnauthorized, strings.Contains(text, "close 4004"), noToken(err):
 		return problem.New(problem.Usage, "Discord does not accept the bot's token", "copy it anew from the developer portal into GATECAMP_DISCORD_TOKEN").Because(errTokenWords)
 	}
 	return err
+}
+
+// noToken reports whether disgo did not even find a bot's id in the token.
+func noToken(err error) bool {
+	return errors.Is(err, discord.ErrNoBotToken) || strings.Contains(err.Error(), "illegal base64") || strings.Contains(err.Error(), "application id")
 }
 
 // errTokenWords stands for what disgo says about a token: its words may quote it.

@@ -1,0 +1,16 @@
+package discord_test
+
+import (
+	"flag"
+	"os"
+	"testing"
+)
+
+// TestMain lets many tests run side by side: they wait for sockets, each connection a second for disgo's first dial, not for the processor.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
