@@ -316,23 +316,25 @@ func (a *accounts) fill(d *audit.Directory, order []uint32) bool {
 	return true
 }
 
-// grantsOf gives an account its permissions: those through "access", and its own. What nearly everybody has is there once.
+// grantsOf gives an account its permissions: those through "access", and its own.
 func (a *accounts) grantsOf(d *audit.Directory) func(c *audit.Account, own []string) {
 	rights, holding := indexes(d.Permissions), a.holders(d)
 	access := int(rights[audit.AccessDiscord])
-	nothing := make(audit.Bits, (len(d.Permissions)+63)/64)
-	entrance := slices.Clone(nothing)
+	entrance := make(audit.Bits, (len(d.Permissions)+63)/64)
 	entrance.Set(access)
 	return func(c *audit.Account, own []string) {
-		c.Grants = nothing
 		if holding(c) {
-			c.Grants = entrance
+			c.Grants = &entrance
 		}
 		if len(own) > 0 {
-			c.Grants = slices.Clone(c.Grants)
-			for _, p := range own {
-				c.Grants.Set(int(rights[p]))
+			grants := make(audit.Bits, len(entrance))
+			if c.Grants != nil {
+				copy(grants, entrance)
 			}
+			for _, p := range own {
+				grants.Set(int(rights[p]))
+			}
+			c.Grants = &grants
 		}
 		c.Access = c.Active && (c.Superuser || c.Grants.Has(access))
 	}
