@@ -89,7 +89,7 @@ func TestBindRemoveEndsEveryBindingOfARole(t *testing.T) {
 }
 
 func TestWhatNeedsTheLiveGuildSaysSo(t *testing.T) {
-	tt := newTerminal(t).withAuth()
+	tt := newTerminal(t).withAuth().offline()
 	tt.run("bind", "propose").exits(exitRefused).says("needs a live run", "--snapshot FILE")
 	tt.run("bind", "add", "--all-proposed", "--reason", "x").exits(exitRefused).says("needs a live run")
 	tt.run("snapshot").exits(exitRefused).says("needs a live run", "--from")
