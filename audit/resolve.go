@@ -150,7 +150,7 @@ type resolver struct {
 func (r *resolver) sortAlike() (alike []int32) {
 	s := r.scene
 	accounts := s.Auth.Accounts
-	s.dueTo, alike = make([]int32, len(accounts)), make([]int32, 1)
+	s.dueTo, alike = make([]int32, len(accounts)), []int32{0}
 	size := bits.Len(uint(len(accounts) + len(accounts)/3))
 	slots := make([]int32, 1<<size) // indexes into alike; 0: free
 	for i := range accounts {

@@ -339,13 +339,18 @@ func (m *mirror) forgetSets() {
 
 // picture copies what is known; members are sorted by id.
 func (m *mirror) picture() (g audit.Guild, members []audit.Member, complete bool) {
+	g, members, complete = m.unsorted()
+	slices.SortFunc(members, func(a, b audit.Member) int { return cmp.Compare(a.ID, b.ID) })
+	return g, members, complete
+}
+
+func (m *mirror) unsorted() (g audit.Guild, members []audit.Member, complete bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	members = make([]audit.Member, 0, len(m.members))
 	for id, r := range m.members {
 		members = append(members, m.member(id, r))
 	}
-	slices.SortFunc(members, func(a, b audit.Member) int { return cmp.Compare(a.ID, b.ID) })
 	return m.guild, members, m.complete
 }
 

@@ -83,14 +83,18 @@ func TestARowOfAuthThatJustChangedIsLeftToSettle(t *testing.T) {
 func TestWhatWasLostThoughNobodyNamedItIsKeptWithItsInverse(t *testing.T) {
 	w, e := released(t, stripStrangers)
 	w.join(2001, roleFleet)
-	w.result = func(audit.Action) (audit.Result, string) { return audit.Collateral, audit.LostCode([]snowflake.ID{rolePlain}) }
+	w.result = func(audit.Action) (audit.Result, string) {
+		return audit.Collateral, audit.LostCode([]snowflake.ID{rolePlain})
+	}
 	r := w.run(e, storage.Order{})
 	wantState(t, r.Run, storage.CompletedWithErrors)
 	entries, err := w.db.TrailEntries(t.Context(), guildID, storage.TrailFilter{Run: r.Run.ID, Kinds: []trail.Kind{trail.Planned}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.ContainsFunc(entries, func(e storage.TrailRecord) bool { return e.What == "give_role_back" && e.Role == rolePlain && e.Code == "collateral" }) {
+	if !slices.ContainsFunc(entries, func(e storage.TrailRecord) bool {
+		return e.What == "give_role_back" && e.Role == rolePlain && e.Code == "collateral"
+	}) {
 		t.Errorf("trail %+v: the inverse is not kept", entries)
 	}
 }

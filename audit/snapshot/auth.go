@@ -21,10 +21,11 @@ type accounts struct {
 	ignored  []string // keys that an Auth source does not read
 
 	groups, states, reserved []string
-	users                    []audit.Account
+	users                    pile[audit.Account]
+	text                     shelf
 	unordered                bool
 	memberships              []int32          // of all users, numbers of names
-	groupEnds                []int            // per user: where theirs end in memberships
+	groupEnds                []uint32         // per user: where theirs end in memberships
 	rights                   map[int][]string // permissions of the few users who have extra ones
 	access                   access
 	identities               []audit.Identity
@@ -152,7 +153,7 @@ func (a *accounts) readUser(t token) {
 		case "id":
 			u.User = int64(a.id())
 		case "username":
-			u.Username = string(a.textOrNull())
+			u.Username = a.text.keep(a.textOrNull())
 		case "active":
 			u.Active = a.flag(true)
 		case "superuser":
@@ -167,12 +168,12 @@ func (a *accounts) readUser(t token) {
 				a.memberships = append(a.memberships, a.number(t.text))
 			})
 		case "main":
-			u.Main.Name = string(a.textOrNull())
+			u.Main.Name = a.text.keep(a.textOrNull())
 		case "discord_uid":
 			u.Discord = a.idOrNull()
 		case "permissions":
 			if rights := a.permissions(); len(rights) > 0 {
-				a.rights[len(a.users)] = rights
+				a.rights[a.users.len()] = rights
 			}
 		default:
 			a.skip()
@@ -181,11 +182,11 @@ func (a *accounts) readUser(t token) {
 	if a.err == nil && u.User == 0 {
 		a.missing("id", idCure)
 	}
-	if n := len(a.users); n > 0 && a.users[n-1].User >= u.User {
+	if a.users.len() > 0 && a.users.last().User >= u.User {
 		a.unordered = true
 	}
-	a.groupEnds = append(a.groupEnds, len(a.memberships))
-	a.users = append(a.users, u)
+	a.groupEnds = append(a.groupEnds, uint32(len(a.memberships)))
+	a.users.add(u)
 }
 
 func (a *accounts) permissions() (list []string) {
@@ -237,24 +238,29 @@ func (a *accounts) finish() {
 	}
 	d := &audit.Directory{
 		Edition: "snapshot", Fingerprint: "snapshot", States: a.states, Groups: slices.Sorted(slices.Values(a.groups)),
-		Reserved: a.reserved, Permissions: a.allPermissions(), Identities: a.identities, Accounts: a.users,
+		Reserved: a.reserved, Permissions: a.allPermissions(), Identities: a.identities, Accounts: a.users.take(),
 	}
 	if !a.resolve(d) {
 		return
 	}
 	rights, holding := indexes(d.Permissions), a.holders(d)
+	access := int(rights[audit.AccessDiscord])
 	words := (len(d.Permissions) + 63) / 64
-	grants := make([]uint64, words*len(a.users))
+	nothing, entrance := make(audit.Bits, words), make(audit.Bits, words) // what nearly everybody has is there once
+	entrance.Set(access)
 	for i := range d.Accounts {
 		c := &d.Accounts[i]
-		c.Grants, grants = audit.Bits(grants[:words:words]), grants[words:]
-		for _, p := range a.rights[i] {
-			c.Grants.Set(int(rights[p]))
-		}
+		c.Grants = nothing
 		if holding(c) {
-			c.Grants.Set(int(rights[audit.AccessDiscord]))
+			c.Grants = entrance
 		}
-		c.Access = c.Active && (c.Superuser || c.Grants.Has(int(rights[audit.AccessDiscord])))
+		if own := a.rights[i]; len(own) > 0 {
+			c.Grants = slices.Clone(c.Grants)
+			for _, p := range own {
+				c.Grants.Set(int(rights[p]))
+			}
+		}
+		c.Access = c.Active && (c.Superuser || c.Grants.Has(access))
 		c.Revision = revision(d, c)
 	}
 	if a.unordered && !a.sortUsers(d) {
@@ -306,7 +312,7 @@ func (a *accounts) allPermissions() []string {
 // resolve turns numbers of names into indexes of the Directory's lists; false: a name is not listed.
 func (a *accounts) resolve(d *audit.Directory) bool {
 	groups, states := a.listed(d.Groups), a.listed(d.States)
-	begin := 0
+	begin := uint32(0)
 	for i, end := range a.groupEnds {
 		u := &d.Accounts[i]
 		if u.State >= 0 {

@@ -100,8 +100,12 @@ func unreadable(name string, err error) error {
 	return problem.New(problem.Usage, fmt.Sprintf("%s cannot be read: %v", name, why), "check the name, and that you may read it").Because(err)
 }
 
-// picture reads a guild from a snapshot file; it must be the guild that the command is about, if the file says which it is.
-func (s *session) picture(path string) (*snapshot.File, error) {
+// picture reads a guild from a snapshot file; it must be the guild that the command is about, if the file says which it is. Without
+// a file it is the guild with its roles as Discord shows them now.
+func (s *session) picture(ctx context.Context, path string) (*snapshot.File, error) {
+	if path == "" {
+		return s.liveRoles(ctx)
+	}
 	file, err := readSnapshot(path)
 	if err != nil {
 		return nil, err
@@ -127,7 +131,7 @@ func readSnapshot(path string) (*snapshot.File, error) {
 
 // needsLive is the answer of what only the guild itself could give; instead says what works without it.
 func needsLive(what, instead string) error {
-	return refuse("needs_live_run", what+" needs a live run, which this version does not have; nothing was changed", instead)
+	return refuse("needs_live_run", what+" needs a live run, and no bot token is set; nothing was changed", "set GATECAMP_DISCORD_TOKEN, or "+instead)
 }
 
 // parseEnd reads --expires: a time as RFC 3339 or a date, or how long from now: 72h, 7d. No text is no end.

@@ -198,6 +198,7 @@ func TestTheJSONOfFindingsHasTheAgreedForm(t *testing.T) {
 // aa-discord-audit A3: what acts needs a confirmation and the lock released, and every refused attempt is in the record.
 func TestWhatActsIsRefusedWithItsReasonAndRecorded(t *testing.T) {
 	tt, file := ready(t)
+	tt.offline()
 	for _, c := range []struct {
 		args       []string
 		says, code string
@@ -292,7 +293,7 @@ func TestTheAllowanceCountsAcceptedRunsOfADay(t *testing.T) {
 	tt, file := onNight(t)
 	tt.env["GATECAMP_RUNS_PER_USER"] = "2"
 	tt.ok("audit", "run", "--snapshot", file)
-	tt.run("audit", "run").exits(exitRefused) // refused ones do not count
+	tt.offline().run("audit", "run").exits(exitRefused) // refused ones do not count
 	tt.ok("audit", "replay", file)            // nor does what orders no run: aa-discord-audit A24
 	tt.ok("audit", "explain", "300", "--snapshot", file)
 	tt.ok("audit", "run", "--snapshot", file)

@@ -53,13 +53,17 @@ func (a fileAuth) Read(ctx context.Context) (*audit.Directory, error) {
 	return a.file.Auth, ctx.Err()
 }
 
-// filed is a session about the guild of a snapshot file.
+// filed is a session that sees a guild: that of a snapshot file, or the guild itself.
 type filed struct {
 	*session
-	file   *snapshot.File
-	guilds *fileGuild
+	file   *snapshot.File // of the guild itself without anything in it
+	live   bool           // the guild itself
+	guilds reconcile.Guilds
+	writer reconcile.Writer // nil: it only looks
 	engine *reconcile.Engine
 	auth   string // which Auth is asked, for people
+
+	closers []func() error // what was opened, in order
 }
 
 // onFile makes a session about the guild of a file; done closes what it opened. The file is read before the database is touched.
@@ -76,31 +80,24 @@ func (c *console) onFile(ctx context.Context, path string) (_ *filed, done func(
 	if err != nil {
 		return nil, nil, err
 	}
-	f := &filed{session: &session{console: c, cfg: cfg, db: db}, file: file}
-	closers := []func() error{db.Close}
-	done = func() (err error) {
-		for _, end := range slices.Backward(closers) {
-			err = errors.Join(err, end())
-		}
-		return err
-	}
+	f := &filed{session: &session{console: c, cfg: cfg, db: db}, file: file, closers: []func() error{db.Close}}
 	if f.session.guild, err = f.whose(ctx); err != nil {
-		return nil, nil, errors.Join(err, done())
+		return nil, nil, errors.Join(err, f.close())
 	}
 	f.guilds = newFileGuild(file, f.session.guild)
 	if !cfg.AuthURL.IsSet() {
 		// Files are compared with earlier files of the same guild, never with Auth itself.
 		f.engine = f.engineOver(fileAuth{file}, "snapshot:"+f.session.guild.String())
 		f.auth = "as " + file.Name + " tells it"
-		return f, done, nil
+		return f, f.close, nil
 	}
 	source, end, err := f.session.auth()
 	if err != nil {
-		return nil, nil, errors.Join(err, done())
+		return nil, nil, errors.Join(err, f.close())
 	}
-	closers = append(closers, end)
+	f.closers = append(f.closers, end)
 	f.engine, f.auth = f.session.engine(source), "read now"
-	return f, done, nil
+	return f, f.close, nil
 }
 
 // whose is the guild of the file; what --guild and the settings say must agree with it.

@@ -34,9 +34,12 @@ func (f *filed) tellSources(r *reconcile.Report) {
 		what = "and judged one"
 	case !r.Look.Picture.Complete:
 		what = fmt.Sprintf("NOT every member: Discord speaks of %d", f.file.MemberCount)
+		if f.live {
+			what = "NOT proven to be every member"
+		}
 	}
 	f.say("\nLooked at")
-	f.say("  guild    %s, %s (%s)", f.guildName(), count(r.Counts.Members, "member", "members"), what)
+	f.say("  guild    %s, %s (%s)", guildName(r.Look.Picture.Guild), count(r.Counts.Members, "member", "members"), what)
 	if !f.file.At.IsZero() {
 		f.say("  taken    %s EVE time, %s", eveTime(f.file.At), ago(r.Look.At.Sub(f.file.At)))
 	}
@@ -60,11 +63,11 @@ func (f *filed) tellSources(r *reconcile.Report) {
 	}
 }
 
-func (f *filed) guildName() string {
-	if f.guilds.guild.Name == "" {
-		return f.guilds.guild.ID.String()
+func guildName(g audit.Guild) string {
+	if g.Name == "" {
+		return g.ID.String()
 	}
-	return fmt.Sprintf("%s (%d)", visible(f.guilds.guild.Name), f.guilds.guild.ID)
+	return fmt.Sprintf("%s (%d)", visible(g.Name), g.ID)
 }
 
 func (f *filed) tellCategories(r *reconcile.Report) {
@@ -208,6 +211,8 @@ func (f *filed) tellNext(r *reconcile.Report) {
 	if len(r.Plan.Actions) > 0 {
 		f.say("  gatecamp plan show %s", r.Plan.Digest)
 	}
-	f.say("  gatecamp audit explain MEMBER --snapshot %s", f.file.Name)
-	f.say("  A run on a file changes nothing and releases no lock.")
+	f.say("  gatecamp audit explain MEMBER%s", f.flag())
+	if !f.live {
+		f.say("  A run on a file changes nothing and releases no lock.")
+	}
 }

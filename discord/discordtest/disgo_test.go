@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/disgoorg/disgo"
 	"github.com/disgoorg/disgo/bot"
@@ -55,8 +56,11 @@ func disgoBot(t *testing.T, s *discordtest.Server, opts ...bot.ConfigOpt) *bot.C
 	t.Helper()
 	opts = append([]bot.ConfigOpt{
 		bot.WithLogger(slog.New(slog.DiscardHandler)),
-		bot.WithRestClientConfigOpts(rest.WithURL(s.APIURL() + "/v10")),
-		bot.WithGatewayConfigOpts(gateway.WithIntents(gateway.IntentGuilds, gateway.IntentGuildMembers, gateway.IntentGuildModeration)),
+		bot.WithRestClientConfigOpts(rest.WithURL(s.APIURL()+"/v10"), rest.WithRateLimiter(rest.NewNoopRateLimiter())),
+		bot.WithGatewayConfigOpts(
+			gateway.WithIntents(gateway.IntentGuilds, gateway.IntentGuildMembers, gateway.IntentGuildModeration),
+			gateway.WithCompression(gateway.CompressionNone), // with zstd disgo v0.19.6 panics if a message arrives while it closes
+		),
 	}, opts...)
 	c, err := disgo.New(s.Bot(discordtest.BotGatecamp).Token, opts...)
 	if err != nil {
@@ -65,7 +69,11 @@ func disgoBot(t *testing.T, s *discordtest.Server, opts ...bot.ConfigOpt) *bot.C
 	if err := c.OpenGateway(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close(context.Background()) })
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		c.Close(ctx)
+	})
 	return c
 }
 

@@ -255,3 +255,13 @@ func compact(t *testing.T, raw []byte) string {
 	}
 	return b.String()
 }
+
+// tryDial connects without expecting op 10.
+func (r rig) tryDial() *line {
+	r.Helper()
+	ws, _, err := websocket.Dial(r.Context(), r.s.GatewayURL(), nil)
+	if err != nil {
+		r.Fatal(err)
+	}
+	return &line{r.T, ws}
+}
