@@ -6,15 +6,30 @@ import "strings"
 // quarter more in the end.
 type pile[T any] struct {
 	chunks [][]T
+	size   int // of a chunk
 	n      int
 }
 
-const pileChunk = 4096
+// How many things a chunk holds. The most bounds what a file costs that says it holds many and does not.
+const (
+	chunkLeast = 1 << 12
+	chunkMost  = 1 << 18
+)
+
+// expect prepares an empty pile for so many; a pile of no more than these is never copied.
+func (p *pile[T]) expect(n int) {
+	if p.n == 0 {
+		p.size = min(max(n, chunkLeast), chunkMost)
+	}
+}
 
 func (p *pile[T]) add(v T) {
-	if p.n%pileChunk == 0 {
-		room := pileChunk
-		if p.n == 0 {
+	if p.size == 0 {
+		p.size = chunkLeast
+	}
+	if p.n%p.size == 0 {
+		room := p.size
+		if p.size == chunkLeast && p.n == 0 {
 			room = 0 // most lists are short
 		}
 		p.chunks = append(p.chunks, make([]T, 0, room))
@@ -26,23 +41,23 @@ func (p *pile[T]) add(v T) {
 
 func (p *pile[T]) len() int { return p.n }
 
-// last is the newest of a pile that is not empty.
-func (p *pile[T]) last() *T {
-	c := p.chunks[len(p.chunks)-1]
-	return &c[len(c)-1]
-}
+func (p *pile[T]) at(i int) *T { return &p.chunks[i/p.size][i%p.size] }
 
-// take empties the pile into a list of exactly its length.
+// take empties the pile into a list.
 func (p *pile[T]) take() []T {
-	if p.n == 0 {
-		return nil
-	}
-	list := make([]T, 0, p.n)
-	for i, c := range p.chunks {
-		list = append(list, c...)
-		p.chunks[i] = nil
-	}
+	chunks, n := p.chunks, p.n
 	*p = pile[T]{}
+	switch len(chunks) {
+	case 0:
+		return nil
+	case 1:
+		return chunks[0]
+	}
+	list := make([]T, 0, n)
+	for i, c := range chunks {
+		list = append(list, c...)
+		chunks[i] = nil
+	}
 	return list
 }
 

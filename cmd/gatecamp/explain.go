@@ -164,6 +164,7 @@ func openSince(x *reconcile.Explanation) time.Time {
 
 func (f *filed) tellExplanation(cmd *cobra.Command, x *reconcile.Explanation) error {
 	d := &x.Decision
+	f.known = x.Look.Scene.Auth
 	f.say("%s", f.name(d.Member))
 	f.say("\nVerdict   %s: %s", d.Category, categoryWords(d.Category))
 	for r := range d.Reasons.All() {

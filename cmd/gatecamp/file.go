@@ -61,7 +61,8 @@ type filed struct {
 	guilds reconcile.Guilds
 	writer reconcile.Writer // nil: it only looks
 	engine *reconcile.Engine
-	auth   string // which Auth is asked, for people
+	auth   string           // which Auth is asked, for people
+	known  *audit.Directory // what Auth said, for names where the guild's are not at hand; nil before it was read
 
 	closers []func() error // what was opened, in order
 }
@@ -169,12 +170,27 @@ func (f *filed) name(id snowflake.ID) string {
 	who := f.file.Person(id)
 	switch shown := visible(who.Display()); {
 	case shown == "":
-		return id.String()
+		return f.nameInAuth(id)
 	case shown == who.Username || who.Username == "":
 		return fmt.Sprintf("%s (%d)", shown, id)
 	default:
 		return fmt.Sprintf("%s (%s, %d)", shown, visible(who.Username), id)
 	}
+}
+
+// nameInAuth is whom Auth links the account to: main character, Auth user and id; the id alone for strangers.
+func (f *filed) nameInAuth(id snowflake.ID) string {
+	if f.known == nil {
+		return id.String()
+	}
+	for _, i := range f.known.Linked(id) {
+		a := &f.known.Accounts[i]
+		if a.Main.Name != "" {
+			return fmt.Sprintf("%s (Auth user %s, %d)", visible(a.Main.Name), visible(a.Username), id)
+		}
+		return fmt.Sprintf("Auth user %s (%d)", visible(a.Username), id)
+	}
+	return id.String()
 }
 
 // roleName is a role for people.

@@ -17,11 +17,13 @@ const shownFindings = 10
 
 // tellRun prints a run for people: what was looked at, what is wrong, what would go, what holds it, and what to do next.
 func (f *filed) tellRun(r *reconcile.Report) {
+	f.known = r.Look.Scene.Auth
 	f.say("Run %d on %s: %s", r.Run.ID, f.file.Name, stateWords(r.Run.State))
 	f.tellSources(r)
 	f.tellCategories(r)
 	f.tellWorst(r)
 	f.tellPlan(r)
+	f.tellOutcomes(r)
 	f.tellNext(r)
 }
 
@@ -179,6 +181,31 @@ func (f *filed) tellPlan(r *reconcile.Report) {
 		f.say("         %s: %d asked, %d allowed (%s)", holdWords(h.By.String()), h.Asked, h.Allowed, windowWords(h.Window))
 	}
 	f.say("  digest %s", r.Plan.Digest)
+}
+
+// shownOutcomes is how many changes a run names; the rest is in `plan show`.
+const shownOutcomes = 20
+
+// tellOutcomes says what was done, to whom, and what was not and why.
+func (f *filed) tellOutcomes(r *reconcile.Report) {
+	if len(r.Outcomes) == 0 {
+		return
+	}
+	f.say("\nDone")
+	for _, o := range r.Outcomes[:min(shownOutcomes, len(r.Outcomes))] {
+		what := kindWords(o.Action.Kind.String())
+		if o.Action.Role != 0 {
+			what += " " + roleName(r.Look.Scene.Guild.Roles, o.Action.Role)
+		}
+		line := fmt.Sprintf("  %-11s %s: %s", strings.ReplaceAll(o.Result.String(), "_", " "), f.name(o.Action.Member), what)
+		if o.Code != "" {
+			line += ": " + o.Code
+		}
+		f.say("%s", line)
+	}
+	if more := len(r.Outcomes) - shownOutcomes; more > 0 {
+		f.say("  … and %d more: gatecamp plan show %s", more, r.Plan.Digest)
+	}
 }
 
 func windowWords(w audit.Window) string {

@@ -146,8 +146,8 @@ func (s *Server) serve(ctx context.Context, c *call, h http.Header, r *http.Requ
 	fault := ""
 	if s.fires(FaultClockSkew, at) {
 		skew, fault = faultSkew, FaultClockSkew.String()
-		h.Set("Date", s.clock.Now().Add(skew).UTC().Format(http.TimeFormat))
 	}
+	h.Set("Date", s.clock.Now().Add(skew).UTC().Format(http.TimeFormat))
 	if s.fires(FaultSlow, at) {
 		fault = FaultSlow.String()
 		s.pause(ctx, faultSlow)

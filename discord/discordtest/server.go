@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -189,5 +188,3 @@ func (s *Server) ControlURL() string { return "http://" + s.control.Addr().Strin
 
 // Clock is the clock it obeys.
 func (s *Server) Clock() Clock { return s.clock }
-
-func (s *Server) String() string { return strings.TrimSuffix(s.APIURL(), "/api") }

@@ -69,6 +69,7 @@ func (s *Server) pushFaults(sess *session, g *guild, at site) {
 	}
 	if s.fires(FaultOp9Resumable, at) {
 		sess.control(opInvalidSession, "true")
+		sess.unbind()
 	}
 	if s.fires(FaultOp9New, at) {
 		s.invalidate(sess)
@@ -125,7 +126,15 @@ func (s *Server) forget(sess *session) {
 	delete(s.sessions, sess.id)
 	if sess.conn != nil {
 		sess.conn.session = nil
+		sess.unbind()
 		sess.conn = nil
+	}
+}
+
+// unbind lets the bot resume or identify on the same socket after op 9, as some libraries do.
+func (sess *session) unbind() {
+	if sess.conn != nil {
+		sess.conn.app = nil
 	}
 }
 
@@ -181,7 +190,7 @@ func (s *Server) resume(c *conn, sess *session, seq int) bool {
 		s.forget(sess)
 		return false
 	}
-	if old := sess.conn; old != nil {
+	if old := sess.conn; old != nil && old != c {
 		old.session = nil
 		old.cut()
 	}

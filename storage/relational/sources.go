@@ -79,6 +79,9 @@ func noteAccounts(ctx context.Context, tx Tx, r storage.SourceRead, first bool) 
 		case !there:
 			fresh = append(fresh, a)
 		case before.Revision != a.Revision || before.Discord != a.Discord:
+			if before.Discord != a.Discord {
+				a.Was = before.Discord
+			}
 			changed = append(changed, a)
 		}
 	}
