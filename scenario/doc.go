@@ -13,11 +13,13 @@
 //	before METHOD PATH : STEP      when the program's next such call arrives, do that first; a * in PATH is any one part
 //	after METHOD PATH : STEP       likewise, when Discord has answered and the program has not heard it yet
 //	each METHOD PATH N : STEP      before every N-th such call
-//	kill · cut                     end the program at once, by SIGKILL · only in before and after: the answer never comes
+//	kill · cut · shorten                   end the program at once, by SIGKILL · the call does not go on · half of the list that is answered is missing
 //	auth FILE|missing              what Auth says from now on
 //	fault NAME at=1 count=1 method=DELETE route=/…
 //	give, take ID ROLE · leave ID · delete-role ROLE · raise ROLE POSITION · permissions ROLE BITS · down · up · advance 1s
 //	auth-writes ID ROLE…           Alliance Auth writes the member's whole array
+//	two-factor · intents none · token TOKEN · guild ID     the bot, or its settings, are not as they should be
+//	dead                           the last sign of life of the run is a minute old
 //	holds ID ROLE… · gone ID · here ID
 //	calls METHOD PATH N            the program made exactly N such calls so far; calls 429 0: so many answers of 429
 //	want NAME                      the record is as in want-NAME: requests, trail, actions, findings, runs
