@@ -180,7 +180,7 @@ func postWebhookMessage(c *call) (answer, error) {
 	}
 	c.post(m)
 	c.delivered = &m.id
-	if c.query.Get("wait") == "true" {
+	if c.flag("wait") {
 		return ok(m.object())
 	}
 	return noContent()
@@ -194,7 +194,7 @@ func (c *call) webhookRules(w *webhook, b *messageBody) error {
 	if w.app != nil {
 		return nil // its own
 	}
-	if c.query.Get("with_components") != "true" {
+	if !c.flag("with_components") {
 		if b.Flags != nil && *b.Flags&flagComponentsV2 != 0 {
 			return badRequest(50006, "Cannot send an empty message") // components are ignored without with_components
 		}
@@ -277,6 +277,7 @@ func deleteWebhookMessage(c *call) (answer, error) {
 		return answer{}, err
 	}
 	c.erase(m)
+	c.delivered = &m.id
 	if i != nil && i.original == m {
 		i.original = nil
 	}
