@@ -294,7 +294,7 @@ func TestTheAllowanceCountsAcceptedRunsOfADay(t *testing.T) {
 	tt.env["GATECAMP_RUNS_PER_USER"] = "2"
 	tt.ok("audit", "run", "--snapshot", file)
 	tt.offline().run("audit", "run").exits(exitRefused) // refused ones do not count
-	tt.ok("audit", "replay", file)            // nor does what orders no run: aa-discord-audit A24
+	tt.ok("audit", "replay", file)                      // nor does what orders no run: aa-discord-audit A24
 	tt.ok("audit", "explain", "300", "--snapshot", file)
 	tt.ok("audit", "run", "--snapshot", file)
 	tt.run("audit", "run", "--snapshot", file).exits(exitRefused).says("2 runs in 24 hours", "the next is free at 2026-11-23 18:00")
