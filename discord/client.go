@@ -130,7 +130,7 @@ func (c *Client) options(cfg Config, d *dispatcher, quiet *slog.Logger) []bot.Co
 		requests = append(requests, rest.WithURL(strings.TrimSuffix(cfg.APIURL, "/")+fmt.Sprintf("/v%d", rest.Version)))
 	}
 	socket := []gateway.ConfigOpt{
-		gateway.WithIntents(intents), gateway.WithCompression(gateway.CompressionZstdStream), gateway.WithEnableRawEvents(true),
+		gateway.WithIntents(intents), gateway.WithCompression(gateway.CompressionZlibStream), gateway.WithEnableRawEvents(true),
 		gateway.WithIdentifyRateLimiter(&identifyGuard{next: gateway.NewIdentifyRateLimiter(), quit: c.quit, log: cfg.Log}),
 		gateway.WithCloseHandler(func(_ gateway.Gateway, err error, reconnect bool) { c.gaveUp(err, reconnect) }),
 	}

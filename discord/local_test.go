@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -66,8 +67,6 @@ func here(t testing.TB, n int, change ...func(*discordtest.Config)) *discordtest
 	})
 	return s
 }
-
-func unlimited(c *discordtest.Config) { c.Unlimited = true }
 
 // book is a log, and every event, of one client.
 type book struct {
@@ -197,7 +196,7 @@ func holds(t testing.TB, s *discordtest.Server, member snowflake.ID) []snowflake
 // writes are the calls that change a member, as "METHOD route status".
 func writes(s *discordtest.Server) (list []string) {
 	for _, r := range s.Requests(0) {
-		if r.Bot == discordtest.BotGatecamp && r.Method != "GET" {
+		if r.Bot == discordtest.BotGatecamp && r.Method != http.MethodGet {
 			list = append(list, fmt.Sprintf("%s %s %d", r.Method, r.Route, r.Status))
 		}
 	}

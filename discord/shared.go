@@ -53,7 +53,7 @@ func (l *Limiter) tellShared(e *rest.CompiledEndpoint, rs *http.Response) {
 		}
 		limit, err := strconv.Atoi(h.Get("X-RateLimit-Limit"))
 		if err != nil || h.Get("X-RateLimit-Bucket") == "" {
-			return nil
+			return nil //nolint:nilerr // no bucket, nothing to count
 		}
 		left, _ := strconv.Atoi(h.Get("X-RateLimit-Remaining"))
 		after := seconds(h.Get("X-RateLimit-Reset-After")) + margin

@@ -134,7 +134,7 @@ func (s *session) routes(ctx context.Context) (routes map[string]string, err err
 		return nil, err
 	}
 	if json.Unmarshal([]byte(text), &routes) != nil {
-		return nil, nil //nolint:nilnil // they are found out again
+		return nil, nil //nolint:nilnil,nilerr // they are found out again
 	}
 	return routes, nil
 }
