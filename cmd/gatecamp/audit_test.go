@@ -266,6 +266,7 @@ func TestWrongArgumentsAreUsageErrorsAndDoNothing(t *testing.T) {
 		{"unpause", "--reason", " "},
 		{"bench", "audit", "--members", "0"},
 		{"bench", "audit", "--findings", "few"},
+		{"bench", "audit", "--members", "5", "--accounts", "6"},
 		{"audit", "history", "--limit", "0"},
 		{"audit", "findings", "--json", "--csv"},
 		{"audit", "run", "--snapshot", file, "--guild", "901"},
@@ -621,6 +622,13 @@ func TestBenchMeasuresEveryPart(t *testing.T) {
 		t.Errorf("all have findings: %v", got["findings"])
 	}
 	tt.ok("bench", "audit", "--members", "50", "--times", "1").says("a report run with storage", "cores")
+	kept := filepath.Join(tt.dir, "kept.json")
+	got = tt.ok("bench", "audit", "--members", "400", "--accounts", "100", "--times", "1", "--save", kept, "--json").object()
+	if got["findings"] != 5.0 || got["accounts"] != 100.0 {
+		t.Errorf("guests without managed roles are no findings: %v", got)
+	}
+	tt.ok("audit", "replay", kept).says("400 members")
+	tt.run("bench", "audit", "--members", "10", "--times", "1", "--save", kept).exits(exitUsage).says("exists")
 }
 
 func TestEveryCommandExplainsItself(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"gatecamp/discord"
 	"gatecamp/internal/wrap"
 	"gatecamp/storage"
+	"gatecamp/storage/redis"
 )
 
 // liveGuild makes a guild at Discord what the audit line looks at and changes.
@@ -77,9 +78,13 @@ func (s *session) connect(ctx context.Context) (_ liveGuild, done func() error, 
 	if err != nil {
 		return liveGuild{}, nil, err
 	}
-	client, err := discord.Open(ctx, discord.Config{Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Log: s.log()})
+	shared, closeShared, err := s.sharedBudget()
 	if err != nil {
 		return liveGuild{}, nil, err
+	}
+	client, err := discord.Open(ctx, discord.Config{Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shared: shared, Log: s.log()})
+	if err != nil {
+		return liveGuild{}, nil, errors.Join(err, closeShared())
 	}
 	done = func() error {
 		ctx, end := context.WithTimeout(context.WithoutCancel(ctx), disconnectWithin)
@@ -87,16 +92,28 @@ func (s *session) connect(ctx context.Context) (_ liveGuild, done func() error, 
 		client.Drain(ctx)
 		err := s.keepRoutes(ctx, client.Routes())
 		client.Close(ctx)
-		return err
+		return errors.Join(err, closeShared())
 	}
 	visible, end := context.WithTimeout(ctx, visibleWithin)
 	defer end()
 	guild := client.Guild(s.guild)
 	if err := guild.WaitVisible(visible); err != nil {
 		client.Close(context.WithoutCancel(ctx))
-		return liveGuild{}, nil, err
+		return liveGuild{}, nil, errors.Join(err, closeShared())
 	}
 	return liveGuild{guild, discord.Bulk}, done, nil
+}
+
+// sharedBudget is the request budget that all processes with the bot's token use, where a Redis is set.
+func (s *session) sharedBudget() (discord.Shared, func() error, error) {
+	if !s.cfg.RedisURL.IsSet() {
+		return nil, func() error { return nil }, nil
+	}
+	r, err := redis.Open(s.cfg.RedisURL)
+	if err != nil {
+		return nil, nil, err
+	}
+	return r.Budget(discord.BotOf(s.cfg.DiscordToken).String()), r.Close, nil
 }
 
 const (

@@ -190,7 +190,7 @@ func (s *Server) FinishScreening(in, user snowflake.ID) error {
 			return unknownMember()
 		}
 		m.pending = false
-		s.emit(s.memberEvent("GUILD_MEMBER_UPDATE", g, m))
+		s.emit(s.memberUpdate(g, m))
 		return nil
 	})
 }

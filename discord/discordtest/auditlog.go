@@ -116,6 +116,7 @@ type auditQuery struct {
 	action        int
 	before, after snowflake.ID
 	limit         int
+	ascending     bool // after was given, were it 0
 }
 
 // auditPage is one page: newest first, or ascending with after.
@@ -128,7 +129,7 @@ func (s *Server) auditPage(g *guild, q auditQuery) []*auditEntry {
 	page := []*auditEntry{}
 	for i := range g.audit {
 		e := g.audit[len(g.audit)-1-i]
-		if q.after != 0 {
+		if q.ascending {
 			e = g.audit[i]
 		}
 		if fits(e) {

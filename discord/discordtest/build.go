@@ -88,7 +88,7 @@ func (g *guild) addRoles(specs []roleSpec) (lift int) {
 	for _, r := range specs {
 		id := snowflake.ID(r.ID)
 		role := &Role{
-			ID: id, Name: r.Name, Managed: r.Managed, Position: max(r.Position, 0) + lift, Color: r.Color, Hoist: r.Hoist, Mentionable: r.Mentionable, Tags: r.Tags,
+			ID: id, Name: r.Name, Managed: r.Managed, Position: max(r.Position, 0) + lift, Color: r.Color, Colors: RoleColors{Primary: r.Color}, Hoist: r.Hoist, Mentionable: r.Mentionable, Tags: r.Tags,
 		}
 		if id == g.id {
 			role.Position, role.Permissions = 0, everyonePermissions

@@ -24,6 +24,7 @@ type roleEdit struct {
 	Name        *string      `json:"name"`
 	Permissions *Permissions `json:"permissions"`
 	Color       *int         `json:"color"`
+	Colors      *RoleColors  `json:"colors"` // instead of Color, as newer libraries send it
 	Hoist       *bool        `json:"hoist"`
 	Mentionable *bool        `json:"mentionable"`
 	Position    *int         `json:"position"` // control port only: Discord moves roles by the list
@@ -51,10 +52,17 @@ func (e roleEdit) apply(r *Role) []auditChange {
 		changes = append(changes, auditChange{Key: "permissions", New: *e.Permissions, Old: r.Permissions})
 		r.Permissions = *e.Permissions
 	}
-	if e.Color != nil && *e.Color != r.Color {
-		changes = append(changes, auditChange{Key: "color", New: *e.Color, Old: r.Color})
-		r.Color = *e.Color
+	colors := r.Colors
+	if e.Color != nil {
+		colors.Primary = *e.Color
 	}
+	if e.Colors != nil {
+		colors = *e.Colors
+	}
+	if colors.Primary != r.Color {
+		changes = append(changes, auditChange{Key: "color", New: colors.Primary, Old: r.Color})
+	}
+	r.Color, r.Colors = colors.Primary, colors
 	if e.Hoist != nil && *e.Hoist != r.Hoist {
 		changes = append(changes, auditChange{Key: "hoist", New: *e.Hoist, Old: r.Hoist})
 		r.Hoist = *e.Hoist
@@ -243,7 +251,7 @@ func (s *Server) dropRole(g *guild, a actor, r *Role) {
 		return
 	}
 	for _, m := range holders {
-		s.emit(s.memberEvent("GUILD_MEMBER_UPDATE", g, m))
+		s.emit(s.memberUpdate(g, m))
 	}
 }
 

@@ -163,12 +163,13 @@ func (s *Server) sendChunk(sess *session, data []byte) {
 		sess.heldBack = append(sess.heldBack, data)
 		return
 	}
+	doubled, after := s.fires(FaultChunkDoubled, at), s.pushFaults(sess, nil, at)
 	sess.send(chunkEvent, data, false)
-	if s.fires(FaultChunkDoubled, at) {
+	if doubled {
 		sess.send(chunkEvent, data, false)
 	}
 	sess.flushHeld()
-	s.pushFaults(sess, nil, at)
+	after()
 }
 
 func (sess *session) flushHeld() {

@@ -18,7 +18,7 @@ func discordTime(t time.Time) string { return t.UTC().Format(timeLayout) }
 func appendString(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			quoted, _ := json.Marshal(s) //nolint:errcheck // a string always encodes
+			quoted, _ := json.Marshal(s)
 			return append(b, quoted...)
 		}
 	}
@@ -130,9 +130,10 @@ type object = map[string]any
 func userObject(u *user) json.RawMessage     { return appendUser(nil, u) }
 func memberObject(m *member) json.RawMessage { return appendMember(nil, m) }
 
-// appObject is Discord's application object, as far as bots look.
+// appObject is Discord's application object, as far as bots look. It belongs to the owner of the first guild; discord.py does not start without one.
 func (s *Server) appObject(a *application) object {
 	return object{
+		"owner": userObject(s.users[s.guildOrder[0].owner]), "team": nil,
 		"id": a.id, "name": a.name, "description": "", "icon": nil, "summary": "", "verify_key": "",
 		"bot": userObject(a.user), "bot_public": true, "bot_require_code_grant": false, "flags": a.flags(),
 		"approximate_guild_count": len(s.guildsOf(a)), "integration_types_config": object{"0": object{}},

@@ -143,14 +143,22 @@ func postCallback(c *call) (answer, error) {
 	}
 	i.answerType, i.answered, i.answer = b.Type, c.clock.Now(), c.body
 	close(i.done)
-	if c.query.Get("with_response") != "true" {
+	if !c.flag("with_response") {
 		return noContent()
 	}
-	o := object{"interaction": object{"id": i.id, "type": i.kind}}
-	if i.original != nil {
-		o["resource"] = object{"type": b.Type, "message": i.original.object()}
+	return ok(i.callbackObject(b.Type))
+}
+
+// callbackObject is Discord's interaction callback object, for who asked for it.
+func (i *interaction) callbackObject(answer int) object {
+	o := object{"id": i.id, "type": i.kind}
+	if i.original == nil {
+		return object{"interaction": o}
 	}
-	return ok(o)
+	o["response_message_id"], o["channel_id"] = i.original.id, i.channel.ID
+	o["response_message_loading"] = i.original.flags&flagLoading != 0
+	o["response_message_ephemeral"] = i.original.flags&flagEphemeral != 0
+	return object{"interaction": o, "resource": object{"type": answer, "message": i.original.object()}}
 }
 
 // fitsKind tells whether an interaction of this kind may be answered so.

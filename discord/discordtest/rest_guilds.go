@@ -53,6 +53,12 @@ func (c *call) number(name string, preset, low, high int) (int, error) {
 	return n, nil
 }
 
+// flag reads a query value that says yes or no: libraries write true, True or 1.
+func (c *call) flag(name string) bool {
+	yes, err := strconv.ParseBool(c.query.Get(name))
+	return err == nil && yes
+}
+
 // snowflake reads a query value that is an id; 0 if there is none.
 func (c *call) snowflake(name string) (snowflake.ID, error) {
 	raw := c.query.Get(name)
@@ -116,7 +122,7 @@ func getGuild(c *call) (answer, error) {
 		return answer{}, unknownGuild() // Discord does not tell a guild that one is not in from one that does not exist
 	}
 	o := g.guildObject()
-	if c.query.Get("with_counts") == "true" {
+	if c.flag("with_counts") {
 		o["approximate_member_count"], o["approximate_presence_count"] = len(g.members.order), 0
 	}
 	return ok(o)
@@ -183,6 +189,7 @@ func getAuditLogs(c *call) (answer, error) {
 			return answer{}, err
 		}
 	}
+	q.ascending = c.query.Has("after")
 	return ok(c.auditObject(c.auditPage(g, q)))
 }
 

@@ -58,24 +58,30 @@ func (s *Server) dispatch(sess *session, g *guild, name string, data []byte) {
 		sess.seq++ // the number is used up, the event never comes, not even in a replay
 		return
 	}
+	after := s.pushFaults(sess, g, at)
 	sess.send(name, data, true)
-	s.pushFaults(sess, g, at)
+	after()
 }
 
-// pushFaults are what Discord does by itself in the middle of a stream.
-func (s *Server) pushFaults(sess *session, g *guild, at site) {
-	if s.fires(FaultOp7, at) {
-		sess.control(opReconnect, "null")
-	}
-	if s.fires(FaultOp9Resumable, at) {
-		sess.control(opInvalidSession, "true")
-		sess.unbind()
-	}
-	if s.fires(FaultOp9New, at) {
-		s.invalidate(sess)
-	}
-	if g != nil && s.fires(FaultGuildUnavailable, at) {
-		s.outage(g)
+// pushFaults are what Discord does by itself in the middle of a stream. They are drawn before the dispatch is sent, so that a fault that is ordered
+// once a bot has it counts from the next, and happen after it.
+func (s *Server) pushFaults(sess *session, g *guild, at site) (happen func()) {
+	reconnect, resumable, anew := s.fires(FaultOp7, at), s.fires(FaultOp9Resumable, at), s.fires(FaultOp9New, at)
+	down := g != nil && s.fires(FaultGuildUnavailable, at)
+	return func() {
+		if reconnect {
+			sess.control(opReconnect, "null")
+		}
+		if resumable {
+			sess.control(opInvalidSession, "true")
+			sess.unbind()
+		}
+		if anew {
+			s.invalidate(sess)
+		}
+		if down {
+			s.outage(g)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ type Role struct {
 	Name         string          `json:"name"`
 	Description  *string         `json:"description"`
 	Color        int             `json:"color"`
+	Colors       RoleColors      `json:"colors"` // Primary is always Color
 	Hoist        bool            `json:"hoist"`
 	Icon         *string         `json:"icon"`
 	UnicodeEmoji *string         `json:"unicode_emoji"`
@@ -23,6 +24,13 @@ type Role struct {
 	Mentionable  bool            `json:"mentionable"`
 	Flags        int             `json:"flags"`
 	Tags         json.RawMessage `json:"tags,omitempty"` // as Discord: null means true, absent means false
+}
+
+// RoleColors are the colours of a role, of which Color is the first (topics/permissions, role colors object).
+type RoleColors struct {
+	Primary   int  `json:"primary_color"`
+	Secondary *int `json:"secondary_color"` // gradients
+	Tertiary  *int `json:"tertiary_color"`
 }
 
 // The kinds of channel overwrites, and of channels that a bot can post in.

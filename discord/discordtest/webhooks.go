@@ -180,7 +180,7 @@ func postWebhookMessage(c *call) (answer, error) {
 	}
 	c.post(m)
 	c.delivered = &m.id
-	if c.query.Get("wait") == "true" {
+	if c.flag("wait") {
 		return ok(m.object())
 	}
 	return noContent()
@@ -194,7 +194,7 @@ func (c *call) webhookRules(w *webhook, b *messageBody) error {
 	if w.app != nil {
 		return nil // its own
 	}
-	if c.query.Get("with_components") != "true" {
+	if !c.flag("with_components") {
 		if b.Flags != nil && *b.Flags&flagComponentsV2 != 0 {
 			return badRequest(50006, "Cannot send an empty message") // components are ignored without with_components
 		}
@@ -202,8 +202,10 @@ func (c *call) webhookRules(w *webhook, b *messageBody) error {
 		return nil
 	}
 	var raw []json.RawMessage
-	if b.Components == nil || json.Unmarshal(b.Components, &raw) != nil {
-		return nil
+	if b.Components != nil {
+		if err := decodeOrNull(b.Components, &raw, "components"); err != nil {
+			return err
+		}
 	}
 	parts, err := parseComponents(raw)
 	for i := range parts {
@@ -275,6 +277,7 @@ func deleteWebhookMessage(c *call) (answer, error) {
 		return answer{}, err
 	}
 	c.erase(m)
+	c.delivered = &m.id
 	if i != nil && i.original == m {
 		i.original = nil
 	}

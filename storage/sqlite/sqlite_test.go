@@ -81,7 +81,7 @@ func TestOpeningWaitsForWhoeverMakesTheFile(t *testing.T) {
 	}
 	defer other.Close() //nolint:errcheck // only for the test
 	other.SetMaxOpenConns(1)
-	for _, statement := range []string{"CREATE TABLE gatecamp (id INTEGER)", "BEGIN", "SELECT * FROM gatecamp"} {
+	for _, statement := range []string{"CREATE TABLE gatecamp (id INTEGER)", "BEGIN IMMEDIATE"} {
 		if _, err := other.ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}

@@ -1,5 +1,0 @@
-//go:build !race
-
-package discordtest_test
-
-const underRace = false
