@@ -43,7 +43,7 @@ func truth(t testing.TB, s *discordtest.Server) map[snowflake.ID][]snowflake.ID 
 
 func picture(t testing.TB, g *discord.Guild) discord.Picture {
 	t.Helper()
-	p, err := g.Picture(context.Background())
+	p, err := g.Picture(context.WithoutCancel(t.Context()))
 	must(t, err)
 	return p
 }

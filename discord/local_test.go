@@ -53,7 +53,7 @@ func here(t testing.TB, n int, change ...func(*discordtest.Config)) *discordtest
 	for _, c := range change {
 		c(&cfg)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	s, wait, err := discordtest.Start(ctx, cfg)
 	if err != nil {
 		cancel()
@@ -131,13 +131,13 @@ func client(t testing.TB, s *discordtest.Server, change ...func(*discord.Config)
 	for _, c := range change {
 		c(&cfg)
 	}
-	c, err := discord.Open(context.Background(), cfg)
+	c, err := discord.Open(context.WithoutCancel(t.Context()), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close(context.Background()) })
+	t.Cleanup(func() { c.Close(context.WithoutCancel(t.Context())) })
 	g := c.Guild(guild)
-	if err := g.WaitVisible(context.Background()); err != nil {
+	if err := g.WaitVisible(context.WithoutCancel(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	return c, g, b
@@ -172,12 +172,12 @@ func kick(member snowflake.ID) audit.Action {
 func do(t testing.TB, g *discord.Guild, o discord.Offer) (outcomes []audit.Outcome) {
 	t.Helper()
 	for len(o.Actions) > 0 {
-		slot, err := g.Reserve(context.Background(), o)
+		slot, err := g.Reserve(context.WithoutCancel(t.Context()), o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		n := slot.Covers()
-		outcomes = append(outcomes, slot.Do(context.Background(), o.Actions[:n], "for the test")...)
+		outcomes = append(outcomes, slot.Do(context.WithoutCancel(t.Context()), o.Actions[:n], "for the test")...)
 		o.Actions = o.Actions[n:]
 	}
 	return outcomes

@@ -118,7 +118,7 @@ func (m *mirror) place() {
 	m.guild.BotTop, m.guild.BotTopRole = top.Position, top.ID
 }
 
-// putRole takes a role that was made or edited. Where there is no room for it, nothing counts as complete any more.
+// putRole takes a role that was made or edited. Where there is no room for it, the list of members no longer counts as complete.
 func (m *mirror) putRole(r discord.Role) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -51,9 +51,9 @@ func (l *Limiter) tellShared(e *rest.CompiledEndpoint, rs *http.Response) {
 		if rs.StatusCode == http.StatusTooManyRequests && everywhere(h) {
 			return l.cfg.Shared.Pause(ctx, patience(h))
 		}
-		limit, err := strconv.Atoi(h.Get("X-RateLimit-Limit"))
-		if err != nil || h.Get("X-RateLimit-Bucket") == "" {
-			return nil //nolint:nilerr // no bucket, nothing to count
+		limit, _ := strconv.Atoi(h.Get("X-RateLimit-Limit"))
+		if limit <= 0 || h.Get("X-RateLimit-Bucket") == "" {
+			return nil
 		}
 		left, _ := strconv.Atoi(h.Get("X-RateLimit-Remaining"))
 		after := seconds(h.Get("X-RateLimit-Reset-After")) + margin

@@ -41,15 +41,7 @@ func (w *write) repeat(call func() error) (sent bool, err error) {
 			return sent, err
 		}
 		sent = sent || !errors.Is(err, ErrNotSent)
-		if n+1 == attempts {
-			break
-		}
-		wait := firstPause<<n + rand.N(firstPause)
-		t := time.NewTimer(wait)
-		select {
-		case <-t.C:
-		case <-w.ctx.Done():
-			t.Stop()
+		if n+1 < attempts && w.rest(firstPause<<n+rand.N(firstPause)) != nil {
 			return sent, err
 		}
 	}

@@ -28,7 +28,7 @@ func onDiscord(t *testing.T) (*terminal, *discordtest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	s, wait, err := discordtest.Start(ctx, discordtest.Config{World: world})
 	if err != nil {
 		cancel()
