@@ -69,6 +69,7 @@ func (s *Server) pushFaults(sess *session, g *guild, at site) {
 	}
 	if s.fires(FaultOp9Resumable, at) {
 		sess.control(opInvalidSession, "true")
+		s.unbind(sess)
 	}
 	if s.fires(FaultOp9New, at) {
 		s.invalidate(sess)
@@ -123,9 +124,14 @@ func (s *Server) invalidate(sess *session) {
 // forget drops a session; its connection, if any, goes on without one. mu is held.
 func (s *Server) forget(sess *session) {
 	delete(s.sessions, sess.id)
+	s.unbind(sess)
+}
+
+// unbind parts a session from its connection, on which the bot may identify or resume again: discord.js does so after op 9. mu is held.
+func (s *Server) unbind(sess *session) {
 	if sess.conn != nil {
-		sess.conn.session = nil
-		sess.conn = nil
+		sess.conn.session, sess.conn.app = nil, nil
+		sess.conn, sess.cutAt = nil, s.clock.Now()
 	}
 }
 
