@@ -63,6 +63,7 @@ type Server struct {
 	interactionTokens map[string]*interaction
 	deliveries        []Delivery
 	sessions          map[string]*session
+	identified        int
 	conns             map[int]*conn
 	connections       int
 }

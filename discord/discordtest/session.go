@@ -2,6 +2,9 @@ package discordtest
 
 import (
 	"bytes"
+	"cmp"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,6 +17,7 @@ const sessionLife = 3 * time.Minute
 // session is what a bot identified: it outlives its connection, so that it can be resumed.
 type session struct {
 	id       string
+	number   int // in the order of identifies
 	app      *application
 	shard    [2]int
 	intents  Intents
@@ -64,14 +68,15 @@ func (s *Server) dispatch(sess *session, g *guild, name string, data []byte) {
 
 // pushFaults are what Discord does by itself in the middle of a stream.
 func (s *Server) pushFaults(sess *session, g *guild, at site) {
-	if s.fires(FaultOp7, at) {
+	if sess.conn != nil && s.fires(FaultOp7, at) {
 		sess.control(opReconnect, "null")
 	}
-	if s.fires(FaultOp9Resumable, at) {
+	if sess.conn != nil && s.fires(FaultOp9Resumable, at) {
 		sess.control(opInvalidSession, "true")
+		sess.conn.parted = sess
 		s.unbind(sess)
 	}
-	if s.fires(FaultOp9New, at) {
+	if sess.conn != nil && s.fires(FaultOp9New, at) {
 		s.invalidate(sess)
 	}
 	if g != nil && s.fires(FaultGuildUnavailable, at) {
@@ -127,6 +132,11 @@ func (s *Server) forget(sess *session) {
 	s.unbind(sess)
 }
 
+// sessionsInOrder are the sessions in the order of their identifies, so that a fault that counts hits the same one each time. mu is held.
+func (s *Server) sessionsInOrder() []*session {
+	return slices.SortedFunc(maps.Values(s.sessions), func(a, b *session) int { return cmp.Compare(a.number, b.number) })
+}
+
 // unbind parts a session from its connection, on which the bot may identify or resume again: discord.js does so after op 9. mu is held.
 func (s *Server) unbind(sess *session) {
 	if sess.conn != nil {
@@ -137,9 +147,13 @@ func (s *Server) unbind(sess *session) {
 
 // newSession answers an identify. mu is held.
 func (s *Server) newSession(c *conn, app *application, shard [2]int, intents Intents) *session {
-	sess := &session{id: secret(16), app: app, shard: shard, intents: intents, conn: c, bound: s.replayBound(app)}
+	s.identified++
+	sess := &session{id: secret(16), number: s.identified, app: app, shard: shard, intents: intents, conn: c, bound: s.replayBound(app)}
 	s.sessions[sess.id] = sess
-	c.session = sess
+	if c.parted != nil {
+		s.forget(c.parted)
+	}
+	c.session, c.parted = sess, nil
 	guilds := []object{}
 	for _, g := range s.guildsOf(app) {
 		if sess.owns(g) {
