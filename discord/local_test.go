@@ -120,7 +120,7 @@ func config(s *discordtest.Server) (discord.Config, *book) {
 	b := &book{wake: make(chan struct{})}
 	return discord.Config{
 		Token: secret.New(s.Bot(discordtest.BotGatecamp).Token), APIURL: s.APIURL(), Log: slog.New(slog.NewTextHandler(b, nil)), OnEvent: b.event,
-		ChunkIdle: 300 * time.Millisecond, EchoWithin: time.Second, LookAgain: 50 * time.Millisecond, CountsSettle: 300 * time.Millisecond,
+		ChunkIdle: time.Second, EchoWithin: time.Second, LookAgain: 50 * time.Millisecond, CountsSettle: 300 * time.Millisecond,
 	}, b
 }
 
