@@ -30,7 +30,7 @@ type Directory struct {
 	links links // made by Index
 }
 
-// Account is one Auth user.
+// Account is one Auth user. There may be hundreds of thousands: what many have alike is behind a pointer that they share.
 type Account struct {
 	User      int64
 	Username  string
@@ -41,15 +41,36 @@ type Account struct {
 	Groups    []int32      // indexes into Directory.Groups, ascending
 	Main      Main         // zero Name: no main character
 	Discord   snowflake.ID // the linked Discord account; zero: not linked. Several users may share one
-	Grants    Bits         // permissions through user, groups and state, by index into Directory.Permissions; superuser and activity are not folded in
+	Grants    *Bits        // permissions through user, groups and state, by index into Directory.Permissions; superuser and activity are not folded in; nil: none
 	Revision  uint64       // digest of everything above: a changed row changes it
 }
 
 // Main is an account's main character.
 type Main struct {
-	Name              string
-	CorporationTicker string
-	AllianceTicker    string // empty: the corporation is in no alliance
+	Name        string
+	Corporation *Corporation // nil: not known
+}
+
+// Corporation is what a character belongs to.
+type Corporation struct {
+	Ticker         string
+	AllianceTicker string // empty: the corporation is in no alliance
+}
+
+// CorporationTicker is empty where it is not known.
+func (m Main) CorporationTicker() string {
+	if m.Corporation == nil {
+		return ""
+	}
+	return m.Corporation.Ticker
+}
+
+// AllianceTicker is empty where the corporation is in no alliance, or not known.
+func (m Main) AllianceTicker() string {
+	if m.Corporation == nil {
+		return ""
+	}
+	return m.Corporation.AllianceTicker
 }
 
 // IdentitySource says how an earlier Discord account became known.
@@ -81,8 +102,10 @@ type Identity struct {
 // Bits is a set of small numbers.
 type Bits []uint64
 
-// Has reports whether i is in the set; beyond its end nothing is.
-func (b Bits) Has(i int) bool { return i >= 0 && i/64 < len(b) && b[i/64]&(1<<(i%64)) != 0 }
+// Has reports whether i is in the set; beyond its end nothing is, and nothing is in no set.
+func (b *Bits) Has(i int) bool {
+	return b != nil && i >= 0 && i/64 < len(*b) && (*b)[i/64]&(1<<(i%64)) != 0
+}
 
 // Set puts i into the set, which must be long enough.
 func (b Bits) Set(i int) { b[i/64] |= 1 << (i % 64) }

@@ -67,9 +67,9 @@ func TestPermissionsAsAuthHasThem(t *testing.T) {
 		list []string
 	}{
 		{audit.Account{Active: true}, false, false, nil},
-		{audit.Account{Active: true, Grants: audit.Bits{0b110}}, true, false, []string{audit.AccessDiscord, "z.last"}},
+		{audit.Account{Active: true, Grants: &audit.Bits{0b110}}, true, false, []string{audit.AccessDiscord, "z.last"}},
 		{audit.Account{Active: true, Superuser: true}, true, true, d.Permissions},
-		{audit.Account{Superuser: true, Grants: audit.Bits{0b111}}, false, false, nil},
+		{audit.Account{Superuser: true, Grants: &audit.Bits{0b111}}, false, false, nil},
 	} {
 		if d.Holds(&c.a, audit.AccessDiscord) != c.holds || d.Holds(&c.a, "no.such") != c.invented {
 			t.Errorf("%+v holds the wrong things", c.a)

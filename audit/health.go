@@ -430,16 +430,16 @@ func (t Thresholds) judge(f Fact, now, baseline Counts) (want int64, _ Health) {
 	n, known := now[f]
 	base, had := baseline[f]
 	n, base = max(0, n), max(0, base)
-	if j.must && n < 1 {
-		return max(1, t.least(f, base)), Blind
-	}
-	if j.needed && base > 0 && n < 1 {
-		return max(1, t.least(f, base)), Blind
+	least := t.least(f, base)
+	if j.must || j.needed && base > 0 {
+		if least = max(1, least); n < 1 {
+			return least, Blind
+		}
 	}
 	switch j.rule {
 	case unjudged:
 	case loss:
-		if want = t.least(f, base); n < want {
+		if want = least; n < want {
 			return want, Doubtful
 		}
 	case growth:

@@ -244,9 +244,9 @@ func TestATallyCountsWhatADirectoryShows(t *testing.T) {
 	d := &audit.Directory{
 		Edition: "unknown", States: []string{"Member", "Guest"}, Groups: []string{"a"}, Permissions: []string{"a.b", audit.AccessDiscord},
 		Accounts: []audit.Account{
-			{User: 1, Active: true, Superuser: true, Access: true, State: 0, Discord: 5, Grants: audit.Bits{0}},
-			{User: 2, Active: true, Access: true, State: 0, Discord: 6, Grants: audit.Bits{2}, Main: audit.Main{Name: "x"}},
-			{User: 3, State: 0, Discord: 6, Grants: audit.Bits{2}},
+			{User: 1, Active: true, Superuser: true, Access: true, State: 0, Discord: 5, Grants: &audit.Bits{0}},
+			{User: 2, Active: true, Access: true, State: 0, Discord: 6, Grants: &audit.Bits{2}, Main: audit.Main{Name: "x"}},
+			{User: 3, State: 0, Discord: 6, Grants: &audit.Bits{2}},
 			{User: 4, Active: true, State: 1, Discord: 7},
 			{User: 5, State: 1, Discord: 8},
 			{User: 6, Active: true, State: -1},

@@ -17,14 +17,14 @@ func rightsDirectory() *audit.Directory {
 		Permissions: []string{"aa_discord_audit.run_audit", "aa_discord_audit.view_auditrun", "gatecamp.apply"},
 		Accounts: []audit.Account{
 			{User: 1, Username: "root", Active: true, Superuser: true, Discord: 10},
-			{User: 2, Username: "director", Active: true, Discord: 20, Groups: []int32{0}, Grants: audit.Bits{0b001}},
-			{User: 3, Username: "gone", Discord: 30, Superuser: true, Grants: audit.Bits{0b111}},
+			{User: 2, Username: "director", Active: true, Discord: 20, Groups: []int32{0}, Grants: &audit.Bits{0b001}},
+			{User: 3, Username: "gone", Discord: 30, Superuser: true, Grants: &audit.Bits{0b111}},
 			{User: 4, Username: "guest", Active: true, Discord: 40, State: 1},
 			{User: 5, Username: "alt one", Active: true, Discord: 999, Groups: []int32{0, 1}, Superuser: true},
 			{User: 6, Username: "alt two", Active: true, Discord: 999},
 			{User: 7, Username: "kept", Active: true, Discord: 70, Groups: []int32{1}},
 			{User: 8, Username: "left", Discord: 70, Superuser: true},
-			{User: 9, Username: "named in auth", Active: true, Discord: 90, State: -1, Grants: audit.Bits{0b100}},
+			{User: 9, Username: "named in auth", Active: true, Discord: 90, State: -1, Grants: &audit.Bits{0b100}},
 		},
 	}
 	d.Index()

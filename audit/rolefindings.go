@@ -106,7 +106,7 @@ func (s *Scene) bindingTrouble(b Binding) (RoleFinding, bool) {
 	switch {
 	case b.Kind != Guarded && !slices.Contains(list, b.Name):
 		f.Trouble = Unnamed
-	case f.Name != f.Expects:
+	case f.Name != f.Expects && f.Expects != "": // a guarded role may have been bound by its id alone
 		f.Trouble = Renamed
 	default:
 		return f, false

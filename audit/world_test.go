@@ -83,7 +83,7 @@ func (w *world) settle() {
 	d.Permissions = []string{audit.AccessDiscord}
 	for i := range d.Accounts {
 		a := &d.Accounts[i]
-		a.Grants = audit.Bits{0}
+		a.Grants = &audit.Bits{0}
 		for _, holder := range w.access {
 			kind, name, _ := strings.Cut(holder, ":")
 			if kind == "user" && a.Username == name || kind == "state" && d.StateName(a) == name ||

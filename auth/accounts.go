@@ -60,7 +60,7 @@ func lineOf(d *audit.Directory, a *audit.Account) accountLine {
 		line.Groups[i] = d.Groups[g]
 	}
 	if a.Main.Name != "" {
-		line.Main = &mainLine{Name: a.Main.Name, CorporationTicker: a.Main.CorporationTicker, AllianceTicker: a.Main.AllianceTicker}
+		line.Main = &mainLine{Name: a.Main.Name, CorporationTicker: a.Main.CorporationTicker(), AllianceTicker: a.Main.AllianceTicker()}
 	}
 	return line
 }

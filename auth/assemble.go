@@ -26,15 +26,17 @@ type assembly struct {
 	place                 []int32
 	words                 int // of a set of permissions
 
-	stateMasks, groupMasks []uint64 // one set of permissions each
-	members                []uint64 // user's place << 32 | group's place
-	names                  map[string]string
+	stateMasks, groupMasks []uint64             // one set of permissions each
+	userMasks              map[int32]audit.Bits // of the users who have permissions of their own
+	members                []uint64             // user's place << 32 | group's place
+	corporations           map[audit.Corporation]*audit.Corporation
+	tickers                map[string]string
 	rows                   audit.Counts
 }
 
 // assemble reads the tables one after the other; those that others point at come first.
 func assemble(ctx context.Context, q query) (*audit.Directory, error) {
-	a := &assembly{query: q, d: &audit.Directory{}, names: map[string]string{}, rows: audit.Counts{}}
+	a := &assembly{query: q, d: &audit.Directory{}, corporations: map[audit.Corporation]*audit.Corporation{}, tickers: map[string]string{}, rows: audit.Counts{}}
 	for _, read := range []func(context.Context) error{
 		a.readMigrations, a.readLayout, a.readClock,
 		a.readUsers, a.readStates, a.readGroups, a.readPermissions,
@@ -193,9 +195,22 @@ func (a *assembly) readProfiles(ctx context.Context) error {
 		case r.null(3): // the character has vanished: no main, as if there had never been one
 			a.rows[audit.Orphans]++
 		default:
-			account.Main = audit.Main{Name: r.string(4), CorporationTicker: r.shared(5, a.names), AllianceTicker: r.shared(6, a.names)}
+			account.Main = audit.Main{Name: r.string(4), Corporation: a.corporation(r)}
 		}
 	})
+}
+
+// corporation is that of a row of readProfiles, each once in memory.
+func (a *assembly) corporation(r *row) *audit.Corporation {
+	c := audit.Corporation{Ticker: r.shared(5, a.tickers), AllianceTicker: r.shared(6, a.tickers)}
+	if c == (audit.Corporation{}) {
+		return nil
+	}
+	if known, ok := a.corporations[c]; ok {
+		return known
+	}
+	a.corporations[c] = &c
+	return &c
 }
 
 func (a *assembly) readMemberships(ctx context.Context) error {
@@ -225,10 +240,8 @@ func (a *assembly) readGrants(ctx context.Context) error {
 	statement := fmt.Sprintf("SELECT %d, group_id, permission_id FROM auth_group_permissions "+
 		"UNION ALL SELECT %d, user_id, permission_id FROM auth_user_user_permissions "+
 		"UNION ALL SELECT %d, state_id, permission_id FROM authentication_state_permissions", grantedToGroup, grantedToUser, grantedToState)
-	slab := make([]uint64, (len(a.d.Accounts)+len(a.d.Groups)+len(a.d.States))*a.words)
-	for i := range a.d.Accounts {
-		a.d.Accounts[i].Grants, slab = audit.Bits(slab[:a.words:a.words]), slab[a.words:]
-	}
+	slab := make([]uint64, (len(a.d.Groups)+len(a.d.States))*a.words)
+	a.userMasks = map[int32]audit.Bits{}
 	a.groupMasks, a.stateMasks = slab[:len(a.d.Groups)*a.words], slab[len(a.d.Groups)*a.words:]
 	a.rows[audit.GroupPermissions], a.rows[audit.UserPermissions], a.rows[audit.StatePermissions] = 0, 0, 0
 	return a.query.each(ctx, statement, 3, func(r *row) {
@@ -252,7 +265,12 @@ func (a *assembly) grantee(kind, id int64) (_ audit.Bits, _ audit.Fact, known bo
 		}
 	case grantedToUser:
 		if i, ok := a.users.find(id); ok {
-			return a.d.Accounts[i].Grants, audit.UserPermissions, true
+			mask, ok := a.userMasks[i]
+			if !ok {
+				mask = make(audit.Bits, a.words)
+				a.userMasks[i] = mask
+			}
+			return mask, audit.UserPermissions, true
 		}
 	case grantedToState:
 		if i, ok := a.states.find(id); ok {
@@ -300,19 +318,25 @@ func (a *assembly) finish() {
 	}
 	digests := newDigests(d)
 	next := 0
+	mask, alike := make(audit.Bits, a.words), map[uint64]*audit.Bits{}
 	for i := range d.Accounts {
 		account := &d.Accounts[i]
+		clear(mask)
+		if own, ok := a.userMasks[int32(i)]; ok {
+			copy(mask, own)
+		}
 		first := next
 		for next < len(a.members) && int(a.members[next]>>32) == i {
-			or(account.Grants, a.mask(a.groupMasks, groups[next]))
+			or(mask, a.mask(a.groupMasks, groups[next]))
 			next++
 		}
 		if first < next {
 			account.Groups = groups[first:next:next]
 		}
 		if account.State >= 0 {
-			or(account.Grants, a.mask(a.stateMasks, account.State))
+			or(mask, a.mask(a.stateMasks, account.State))
 		}
+		account.Grants = shared(alike, mask)
 		account.Access = account.Active && (account.Superuser || granted && account.Grants.Has(access))
 		account.Revision = digests.revision(account)
 	}
@@ -322,6 +346,29 @@ func (a *assembly) finish() {
 		a.rows[audit.Orphans] = 0
 	}
 	d.Counts = audit.CountFacts(d).Highest(a.rows)
+}
+
+// shared is the one set that all accounts of the same permissions point to; nil for none. Of two sets with one digest the second is
+// not shared.
+func shared(alike map[uint64]*audit.Bits, set audit.Bits) *audit.Bits {
+	var all uint64
+	sum := uint64(offset)
+	for _, word := range set {
+		all |= word
+		sum = mix(sum, word)
+	}
+	if all == 0 {
+		return nil
+	}
+	known, ok := alike[sum]
+	if ok && slices.Equal(*known, set) {
+		return known
+	}
+	own := slices.Clone(set)
+	if !ok {
+		alike[sum] = &own
+	}
+	return &own
 }
 
 func or(into, from audit.Bits) {

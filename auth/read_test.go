@@ -237,7 +237,7 @@ func TestAuthOfEveryEditionIsRead(t *testing.T) {
 		if _, known := d.Counts[audit.AffiliationsAge]; d.Edition != want.name || known != want.age {
 			t.Errorf("%s: edition %q, age of affiliations known: %t", edition, d.Edition, known)
 		}
-		if a := account(t, d, "bob"); a.Main != (audit.Main{Name: "Bob", CorporationTicker: "ELSE"}) {
+		if a := account(t, d, "bob"); a.Main.Name != "Bob" || *a.Main.Corporation != (audit.Corporation{Ticker: "ELSE"}) {
 			t.Errorf("%s: %+v", edition, a.Main)
 		}
 	}

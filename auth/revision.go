@@ -27,8 +27,8 @@ func newDigests(d *audit.Directory) digests {
 func (s digests) revision(a *audit.Account) uint64 {
 	sum := fnv(offset, a.Username)
 	sum = fnv(sum, a.Main.Name)
-	sum = fnv(sum, a.Main.CorporationTicker)
-	sum = fnv(sum, a.Main.AllianceTicker)
+	sum = fnv(sum, a.Main.CorporationTicker())
+	sum = fnv(sum, a.Main.AllianceTicker())
 	sum = mix(sum, uint64(a.User))
 	sum = mix(sum, uint64(a.Discord))
 	var flags uint64
@@ -45,9 +45,11 @@ func (s digests) revision(a *audit.Account) uint64 {
 	for _, g := range a.Groups {
 		groups += s.groups[g]
 	}
-	for w, word := range a.Grants {
-		for ; word != 0; word &= word - 1 {
-			permissions += s.permissions[w*64+bits.TrailingZeros64(word)]
+	if a.Grants != nil {
+		for w, word := range *a.Grants {
+			for ; word != 0; word &= word - 1 {
+				permissions += s.permissions[w*64+bits.TrailingZeros64(word)]
+			}
 		}
 	}
 	return mix(mix(sum, groups), permissions)

@@ -2,6 +2,7 @@ package discord
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -248,6 +249,20 @@ func (c *Client) close(ctx context.Context, park bool) (s Session) {
 		c.bot.Close(ctx)
 	})
 	return s
+}
+
+// BotOf is the application that a token belongs to: its first part says so. Zero: it is no bot's token.
+func BotOf(token secret.String) snowflake.ID {
+	first, _, _ := strings.Cut(token.Reveal(), ".")
+	digits, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(first, "="))
+	if err != nil {
+		return 0
+	}
+	id, err := snowflake.Parse(string(digits))
+	if err != nil {
+		return 0
+	}
+	return id
 }
 
 // explain turns what disgo says into what a person can mend, and keeps the token out of it.

@@ -387,3 +387,13 @@ func (m *mirror) stands() (bool, uint) {
 	defer m.mu.Unlock()
 	return m.current, m.standing
 }
+
+// Known is the guild as it is known from what was seen so far, members in no order; it asks Discord for nothing.
+func (g *Guild) Known(ctx context.Context) (Picture, error) {
+	p := Picture{At: time.Now()}
+	p.Guild, p.Members, p.Complete = g.m.unsorted()
+	if !p.Complete {
+		p.Doubt = "the members were not read whole since the last event was missed"
+	}
+	return p, ctx.Err()
+}

@@ -25,6 +25,7 @@ type mirror struct {
 	setAt   map[audit.RoleSet]uint32
 
 	claimed  int  // how many members Discord says there are, counted on by joins and leaves
+	whole    bool // everybody was read once: who is not known is not there
 	counted  bool // claimed can be believed: no join or leave was missed since Discord said it
 	current  bool // roles and owner are as they are now: no event was missed since they were read whole
 	away     bool // an outage, or the bot is not in the guild
@@ -170,7 +171,7 @@ func (m *mirror) put(member *discord.Member, joined bool) {
 func (m *mirror) drop(id snowflake.ID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, known := m.members[id]; known {
+	if _, known := m.members[id]; known || !m.whole { // one who left twice left once
 		m.claimed--
 	}
 	delete(m.members, id)
@@ -185,7 +186,7 @@ func (m *mirror) drop(id snowflake.ID) {
 func (m *mirror) doubt() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.complete, m.counted, m.current = false, false, false
+	m.complete, m.whole, m.counted, m.current = false, false, false, false
 	if m.read != nil {
 		m.read.missed = true
 	}
@@ -288,7 +289,7 @@ func (m *mirror) endRead() proof {
 	default:
 		p.count = countWrong
 	}
-	m.claimed, m.counted, m.complete = len(m.members), !r.missed, false
+	m.claimed, m.counted, m.whole, m.complete = len(m.members), !r.missed, !r.missed, false
 	m.place()
 	return p
 }
@@ -339,13 +340,18 @@ func (m *mirror) forgetSets() {
 
 // picture copies what is known; members are sorted by id.
 func (m *mirror) picture() (g audit.Guild, members []audit.Member, complete bool) {
+	g, members, complete = m.unsorted()
+	slices.SortFunc(members, func(a, b audit.Member) int { return cmp.Compare(a.ID, b.ID) })
+	return g, members, complete
+}
+
+func (m *mirror) unsorted() (g audit.Guild, members []audit.Member, complete bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	members = make([]audit.Member, 0, len(m.members))
 	for id, r := range m.members {
 		members = append(members, m.member(id, r))
 	}
-	slices.SortFunc(members, func(a, b audit.Member) int { return cmp.Compare(a.ID, b.ID) })
 	return m.guild, members, m.complete
 }
 

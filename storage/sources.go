@@ -28,6 +28,8 @@ type AccountRevision struct {
 	Discord  snowflake.ID // zero: not linked
 	Revision uint64
 	Changed  time.Time // when a read first differed from the one before; zero: never, or first seen by the first read. Only read
+	// Was is the Discord account that the read before had for this user, if the user stayed and it is another now. Only NoteRead tells it.
+	Was snowflake.ID
 }
 
 // Baseline is what counts as normal: the highest healthy counts of the window, or what a person accepted after that.

@@ -126,6 +126,8 @@ func (e *Engine) offer(ctx context.Context, r *Report, todo []audit.Planned, lin
 
 // intend records the intention if nothing speaks against the action now; 0: something does, and that is recorded.
 func (e *Engine) intend(ctx context.Context, r *Report, a audit.Planned, fresh second) (int64, error) {
+	e.last.Lock()
+	defer e.last.Unlock()
 	result, code, err := e.stillRight(ctx, r, a, fresh)
 	if err != nil {
 		return 0, err

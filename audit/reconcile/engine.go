@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -33,6 +34,9 @@ type Engine struct {
 	db   Records
 	auth Auth
 	cfg  Config
+	// last is held from the last look at the brakes until the intention has drawn on them: a sweep and a live event must not both take
+	// the last place of a budget.
+	last sync.Mutex
 }
 
 // New makes the line of a guild.

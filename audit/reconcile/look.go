@@ -99,7 +99,7 @@ func (e *Engine) readAuth(ctx context.Context, l *Look, again bool) (*audit.Dire
 	if again {
 		return &own, nil
 	}
-	return &own, e.noteRead(ctx, d, counts, l)
+	return &own, e.noteRead(ctx, d, counts, l, baseline != nil)
 }
 
 // overlap is how many of the linked ids are in the guild, in basis points. A part of the guild says nothing about it.
@@ -140,7 +140,9 @@ func (e *Engine) baseline(ctx context.Context, d *audit.Directory, at time.Time)
 	return factCounts(b.Counts), nil
 }
 
-func (e *Engine) noteRead(ctx context.Context, d *audit.Directory, counts audit.Counts, l *Look) error {
+// noteRead remembers what Auth looked like, and whom it no longer links: whose account that was is known from then on. Another Auth
+// than last time says nothing about the people of the one before, and one that is blind nothing about anybody.
+func (e *Engine) noteRead(ctx context.Context, d *audit.Directory, counts audit.Counts, l *Look, met bool) error {
 	r := storage.SourceRead{
 		Source: e.cfg.Source, Fingerprint: d.Fingerprint, Edition: d.Edition, At: l.At, Verdict: l.Verdict.Health.String(),
 		Reasons: reasonCodes(l.Verdict), Counts: storedCounts(counts),
@@ -151,11 +153,40 @@ func (e *Engine) noteRead(ctx context.Context, d *audit.Directory, counts audit.
 			r.Accounts[i] = storage.AccountRevision{User: a.User, Discord: a.Discord, Revision: a.Revision}
 		}
 	}
-	_, err := e.db.NoteRead(ctx, r)
+	differ, err := e.db.NoteRead(ctx, r)
 	if errors.Is(err, storage.ErrConflict) { // somebody else has noted a newer read
 		return nil
 	}
-	return err
+	if err != nil || !met || l.Verdict.Health == audit.Blind {
+		return err
+	}
+	var unlinked []storage.Exception
+	for _, a := range differ {
+		if a.Was != 0 {
+			unlinked = append(unlinked, storage.Exception{Subject: a.Was, User: a.User})
+		}
+	}
+	return e.remember(ctx, unlinked, l.At)
+}
+
+// remember notes earlier accounts in every guild: a source belongs to none, and only one engine is told that its accounts changed.
+func (e *Engine) remember(ctx context.Context, seen []storage.Exception, at time.Time) error {
+	if len(seen) == 0 {
+		return nil
+	}
+	guilds, err := e.db.Guilds(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(guilds, e.cfg.Guild) {
+		guilds = append(guilds, e.cfg.Guild)
+	}
+	for _, guild := range guilds {
+		if _, err := e.db.NoteIdentities(ctx, guild, seen, at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Thresholds are the figures that Auth's health is judged by: the defaults, and what the guild has set as "health.NAME".

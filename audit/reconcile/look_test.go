@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -345,5 +346,43 @@ func TestFilesAreRememberedApartFromAuth(t *testing.T) {
 	w.change(func(d *audit.Directory) { d.Accounts = d.Accounts[:41] })
 	if r := w.run(e, storage.Order{Mode: "report"}); r.Look.Verdict.Health != audit.Healthy {
 		t.Errorf("Auth is %v %v because a file was larger", r.Look.Verdict.Health, r.Look.Verdict.Reasons)
+	}
+}
+
+// Auth forgets a link when it goes; whose account that was must not be forgotten with it.
+func TestWhoWasLinkedIsRememberedAsAnEarlierAccount(t *testing.T) {
+	w, e := released(t, stripStrangers)
+	w.link(60, 2001)
+	w.join(2001, roleState)
+	w.run(e, storage.Order{DryRun: true})
+	link := func(id snowflake.ID) {
+		w.change(func(d *audit.Directory) {
+			i := slices.IndexFunc(d.Accounts, func(a audit.Account) bool { return a.User == 60 })
+			d.Accounts[i].Discord, d.Accounts[i].Revision = id, uint64(id)+1
+		})
+	}
+	category := func() string {
+		t.Helper()
+		pic, err := w.Picture(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := e.Explain(t.Context(), pic, 2001)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x.Decision.Category.String() + " " + strings.Join(x.Decision.Reasons.Codes(), ",")
+	}
+	if got := category(); got != "in_order " {
+		t.Fatalf("linked: %s", got)
+	}
+	link(2002)
+	category() // the read that sees it go
+	if got := category(); got != "linked_no_perm old_account" {
+		t.Errorf("after the link went to another account: %s", got)
+	}
+	link(2001)
+	if got := category(); got != "in_order " {
+		t.Errorf("linked again: %s", got)
 	}
 }

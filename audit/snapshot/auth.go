@@ -21,10 +21,10 @@ type accounts struct {
 	ignored  []string // keys that an Auth source does not read
 
 	groups, states, reserved []string
-	users                    []audit.Account
+	users                    pile[user]
+	text                     shelf
 	unordered                bool
 	memberships              []int32          // of all users, numbers of names
-	groupEnds                []int            // per user: where theirs end in memberships
 	rights                   map[int][]string // permissions of the few users who have extra ones
 	access                   access
 	identities               []audit.Identity
@@ -33,6 +33,16 @@ type accounts struct {
 
 	numbers map[string]int32 // names, each once in memory, and their numbers
 	names   []string
+}
+
+// user is one of aa.users as it was written.
+type user struct {
+	id                int64
+	discord           snowflake.ID
+	username, main    string
+	state             int32  // the number of its name; -1: none
+	groupEnd          uint32 // where its groups end in accounts.memberships; they begin where those of the user before it end
+	active, superuser bool
 }
 
 // access says who holds discord.access_discord.
@@ -146,20 +156,20 @@ func (a *accounts) readAccess(t token) {
 }
 
 func (a *accounts) readUser(t token) {
-	u := audit.Account{Active: true, State: -1}
+	u := user{active: true, state: -1}
 	a.object(t, func(key string) {
 		switch key {
 		case "id":
-			u.User = int64(a.id())
+			u.id = int64(a.id())
 		case "username":
-			u.Username = string(a.textOrNull())
+			u.username = a.text.keep(a.textOrNull())
 		case "active":
-			u.Active = a.flag(true)
+			u.active = a.flag(true)
 		case "superuser":
-			u.Superuser = a.flag(false)
+			u.superuser = a.flag(false)
 		case "state":
 			if name := a.textOrNull(); len(name) > 0 {
-				u.State = a.number(name)
+				u.state = a.number(name)
 			}
 		case "groups":
 			a.each("names", func(t token) {
@@ -167,25 +177,25 @@ func (a *accounts) readUser(t token) {
 				a.memberships = append(a.memberships, a.number(t.text))
 			})
 		case "main":
-			u.Main.Name = string(a.textOrNull())
+			u.main = a.text.keep(a.textOrNull())
 		case "discord_uid":
-			u.Discord = a.idOrNull()
+			u.discord = a.idOrNull()
 		case "permissions":
 			if rights := a.permissions(); len(rights) > 0 {
-				a.rights[len(a.users)] = rights
+				a.rights[a.users.len()] = rights
 			}
 		default:
 			a.skip()
 		}
 	})
-	if a.err == nil && u.User == 0 {
+	if a.err == nil && u.id == 0 {
 		a.missing("id", idCure)
 	}
-	if n := len(a.users); n > 0 && a.users[n-1].User >= u.User {
+	if a.users.len() > 0 && a.users.at(a.users.len()-1).id >= u.id {
 		a.unordered = true
 	}
-	a.groupEnds = append(a.groupEnds, len(a.memberships))
-	a.users = append(a.users, u)
+	u.groupEnd = uint32(len(a.memberships))
+	a.users.add(u)
 }
 
 func (a *accounts) permissions() (list []string) {
@@ -237,52 +247,97 @@ func (a *accounts) finish() {
 	}
 	d := &audit.Directory{
 		Edition: "snapshot", Fingerprint: "snapshot", States: a.states, Groups: slices.Sorted(slices.Values(a.groups)),
-		Reserved: a.reserved, Permissions: a.allPermissions(), Identities: a.identities, Accounts: a.users,
+		Reserved: a.reserved, Permissions: a.allPermissions(), Identities: a.identities,
 	}
-	if !a.resolve(d) {
+	order, ok := a.order()
+	if !ok || !a.fill(d, order) {
 		return
 	}
-	rights, holding := indexes(d.Permissions), a.holders(d)
-	words := (len(d.Permissions) + 63) / 64
-	grants := make([]uint64, words*len(a.users))
-	for i := range d.Accounts {
-		c := &d.Accounts[i]
-		c.Grants, grants = audit.Bits(grants[:words:words]), grants[words:]
-		for _, p := range a.rights[i] {
-			c.Grants.Set(int(rights[p]))
-		}
-		if holding(c) {
-			c.Grants.Set(int(rights[audit.AccessDiscord]))
-		}
-		c.Access = c.Active && (c.Superuser || c.Grants.Has(int(rights[audit.AccessDiscord])))
-		c.Revision = revision(d, c)
-	}
-	if a.unordered && !a.sortUsers(d) {
-		return
-	}
+	a.users = pile[user]{}
 	d.Index()
 	d.Counts = audit.CountFacts(d)
 	a.f.Auth = d
 	a.warnAboutUsers(d)
 }
 
-// sortUsers puts users in order of their ids; false: one of them is there twice.
-func (a *accounts) sortUsers(d *audit.Directory) bool {
-	order := make([]int, len(d.Accounts))
-	for i := range order {
-		order[i] = i
+// order is where users stand in the file, in order of their ids; false: one of them is there twice.
+func (a *accounts) order() (order []uint32, ok bool) {
+	if !a.unordered {
+		return nil, true
 	}
-	slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(d.Accounts[x].User, d.Accounts[y].User) })
-	sorted := make([]audit.Account, len(order))
-	for i, from := range order {
-		sorted[i] = d.Accounts[from]
-		if i > 0 && sorted[i-1].User == sorted[i].User {
-			a.refuseAt(fmt.Sprintf("aa.users[%d].id", from), fmt.Sprintf("user %d is aa.users[%d] already", sorted[i].User, order[i-1]), "list each user once")
-			return false
+	order = make([]uint32, a.users.len())
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	id := func(i uint32) int64 { return a.users.at(int(i)).id }
+	slices.SortStableFunc(order, func(x, y uint32) int { return cmp.Compare(id(x), id(y)) })
+	for i, at := range order {
+		if i > 0 && id(order[i-1]) == id(at) {
+			a.refuseAt(fmt.Sprintf("aa.users[%d].id", at), fmt.Sprintf("user %d is aa.users[%d] already", id(at), order[i-1]), "list each user once")
+			return nil, false
 		}
 	}
-	d.Accounts = sorted
+	return order, true
+}
+
+// fill makes the accounts, in that order or, if it is nil, in the file's; false: a name is not listed.
+func (a *accounts) fill(d *audit.Directory, order []uint32) bool {
+	groups, states, grants := a.listed(d.Groups), a.listed(d.States), a.grantsOf(d)
+	d.Accounts = make([]audit.Account, a.users.len())
+	for i := range d.Accounts {
+		at := i
+		if order != nil {
+			at = int(order[i])
+		}
+		u, c := a.users.at(at), &d.Accounts[i]
+		*c = audit.Account{User: u.id, Username: u.username, Active: u.active, Superuser: u.superuser, Discord: u.discord, Main: audit.Main{Name: u.main}, State: -1}
+		if u.state >= 0 {
+			if c.State = states[u.state]; c.State < 0 {
+				a.refuseAt(fmt.Sprintf("aa.users[%d].state", at), fmt.Sprintf("%q is not among aa.states", a.names[u.state]), "list every state, lowest priority last")
+				return false
+			}
+		}
+		begin := uint32(0)
+		if at > 0 {
+			begin = a.users.at(at - 1).groupEnd
+		}
+		held := a.memberships[begin:u.groupEnd:u.groupEnd]
+		for j, n := range held {
+			if held[j] = groups[n]; held[j] < 0 {
+				a.refuseAt(fmt.Sprintf("aa.users[%d].groups[%d]", at, j), fmt.Sprintf("%q is not among aa.groups", a.names[n]), "list every group")
+				return false
+			}
+		}
+		slices.Sort(held)
+		c.Groups = slices.Compact(held)
+		grants(c, a.rights[at])
+		c.Revision = revision(d, c)
+	}
 	return true
+}
+
+// grantsOf gives an account its permissions: those through "access", and its own.
+func (a *accounts) grantsOf(d *audit.Directory) func(c *audit.Account, own []string) {
+	rights, holding := indexes(d.Permissions), a.holders(d)
+	access := int(rights[audit.AccessDiscord])
+	entrance := make(audit.Bits, (len(d.Permissions)+63)/64)
+	entrance.Set(access)
+	return func(c *audit.Account, own []string) {
+		if holding(c) {
+			c.Grants = &entrance
+		}
+		if len(own) > 0 {
+			grants := make(audit.Bits, len(entrance))
+			if c.Grants != nil {
+				copy(grants, entrance)
+			}
+			for _, p := range own {
+				grants.Set(int(rights[p]))
+			}
+			c.Grants = &grants
+		}
+		c.Access = c.Active && (c.Superuser || c.Grants.Has(access))
+	}
 }
 
 func indexes(names []string) map[string]int32 {
@@ -301,33 +356,6 @@ func (a *accounts) allPermissions() []string {
 		}
 	}
 	return slices.Sorted(maps.Keys(all))
-}
-
-// resolve turns numbers of names into indexes of the Directory's lists; false: a name is not listed.
-func (a *accounts) resolve(d *audit.Directory) bool {
-	groups, states := a.listed(d.Groups), a.listed(d.States)
-	begin := 0
-	for i, end := range a.groupEnds {
-		u := &d.Accounts[i]
-		if u.State >= 0 {
-			name := a.names[u.State]
-			if u.State = states[u.State]; u.State < 0 {
-				a.refuseAt(fmt.Sprintf("aa.users[%d].state", i), fmt.Sprintf("%q is not among aa.states", name), "list every state, lowest priority last")
-				return false
-			}
-		}
-		held := a.memberships[begin:end:end]
-		for j, n := range held {
-			if held[j] = groups[n]; held[j] < 0 {
-				a.refuseAt(fmt.Sprintf("aa.users[%d].groups[%d]", i, j), fmt.Sprintf("%q is not among aa.groups", a.names[n]), "list every group")
-				return false
-			}
-		}
-		slices.Sort(held)
-		u.Groups = slices.Compact(held)
-		begin = end
-	}
-	return true
 }
 
 // listed gives each name's index in a list, by the name's number; -1: not listed.

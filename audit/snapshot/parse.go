@@ -39,6 +39,7 @@ type loader struct {
 	heldIDs   []snowflake.ID       // of members who came before the roles
 	heldEnds  []int                // per such member: where its ids end in heldIDs
 	pageEnds  []int                // per page: how many members there were at its end
+	members   pile[audit.Member]
 	member    audit.Member
 	person    Person
 	unordered bool
@@ -74,6 +75,7 @@ func (l *loader) root() {
 			l.optional(func(t token) {
 				l.aa = newAccounts(l.document, l.f, false)
 				l.aa.read(t)
+				l.aa.finish()
 			})
 		case "at":
 			l.f.At = l.instant()
@@ -169,6 +171,7 @@ func (l *loader) readGuild(t token) {
 }
 
 func (l *loader) readMembers() {
+	l.members.expect(l.f.MemberCount)
 	// These three are made once, not once per member.
 	var hasUser, hasID, hasName bool
 	user := func(key string) {
@@ -224,7 +227,7 @@ func (l *loader) readMembers() {
 			}
 			l.add()
 		})
-		l.pageEnds = append(l.pageEnds, len(l.f.Members))
+		l.pageEnds = append(l.pageEnds, l.members.len())
 	})
 }
 
@@ -257,10 +260,10 @@ func (l *loader) add() {
 	if l.roles == nil {
 		l.heldEnds = append(l.heldEnds, len(l.heldIDs))
 	}
-	if n := len(l.f.Members); n > 0 && l.f.Members[n-1].ID >= l.member.ID {
+	if n := l.members.len(); n > 0 && l.members.at(n-1).ID >= l.member.ID {
 		l.unordered = true
 	}
-	l.f.Members = append(l.f.Members, l.member)
+	l.members.add(l.member)
 	l.f.People.Add(l.person)
 }
 
@@ -269,6 +272,7 @@ func (l *loader) finish() {
 	if l.err != nil {
 		return
 	}
+	l.f.Members = l.members.take()
 	begin := 0
 	for i, end := range l.heldEnds {
 		for _, role := range l.heldIDs[begin:end] {
@@ -284,7 +288,6 @@ func (l *loader) finish() {
 	}
 	sections := policyfile.Sections{Limits: l.limits, RulesAt: "aa.policy", PrivilegedAt: "aa.privileged_roles"}
 	if l.aa != nil {
-		l.aa.finish()
 		sections.Rules, sections.Privileged = l.aa.policy, l.aa.privileged
 		l.f.nameGuarded()
 	}

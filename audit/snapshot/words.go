@@ -94,6 +94,9 @@ func troubleWords(r audit.RoleFinding) string {
 	case audit.Twins:
 		return "another role has the same name; Auth may use either, so both count as managed"
 	case audit.Vanished:
+		if r.Expects == "" {
+			return "guarded, but the guild has no such role any more"
+		}
 		return fmt.Sprintf("bound to %s, but the guild has no such role any more", quoted(r.Expects))
 	case audit.Renamed:
 		return fmt.Sprintf("bound, but no longer named %s as Auth writes it", quoted(r.Expects))

@@ -198,6 +198,7 @@ func TestTheJSONOfFindingsHasTheAgreedForm(t *testing.T) {
 // aa-discord-audit A3: what acts needs a confirmation and the lock released, and every refused attempt is in the record.
 func TestWhatActsIsRefusedWithItsReasonAndRecorded(t *testing.T) {
 	tt, file := ready(t)
+	tt.offline()
 	for _, c := range []struct {
 		args       []string
 		says, code string
@@ -265,6 +266,7 @@ func TestWrongArgumentsAreUsageErrorsAndDoNothing(t *testing.T) {
 		{"unpause", "--reason", " "},
 		{"bench", "audit", "--members", "0"},
 		{"bench", "audit", "--findings", "few"},
+		{"bench", "audit", "--members", "5", "--accounts", "6"},
 		{"audit", "history", "--limit", "0"},
 		{"audit", "findings", "--json", "--csv"},
 		{"audit", "run", "--snapshot", file, "--guild", "901"},
@@ -292,8 +294,8 @@ func TestTheAllowanceCountsAcceptedRunsOfADay(t *testing.T) {
 	tt, file := onNight(t)
 	tt.env["GATECAMP_RUNS_PER_USER"] = "2"
 	tt.ok("audit", "run", "--snapshot", file)
-	tt.run("audit", "run").exits(exitRefused) // refused ones do not count
-	tt.ok("audit", "replay", file)            // nor does what orders no run: aa-discord-audit A24
+	tt.offline().run("audit", "run").exits(exitRefused) // refused ones do not count
+	tt.ok("audit", "replay", file)                      // nor does what orders no run: aa-discord-audit A24
 	tt.ok("audit", "explain", "300", "--snapshot", file)
 	tt.ok("audit", "run", "--snapshot", file)
 	tt.run("audit", "run", "--snapshot", file).exits(exitRefused).says("2 runs in 24 hours", "the next is free at 2026-11-23 18:00")
@@ -620,6 +622,13 @@ func TestBenchMeasuresEveryPart(t *testing.T) {
 		t.Errorf("all have findings: %v", got["findings"])
 	}
 	tt.ok("bench", "audit", "--members", "50", "--times", "1").says("a report run with storage", "cores")
+	kept := filepath.Join(tt.dir, "kept.json")
+	got = tt.ok("bench", "audit", "--members", "400", "--accounts", "100", "--times", "1", "--save", kept, "--json").object()
+	if got["findings"] != 5.0 || got["accounts"] != 100.0 {
+		t.Errorf("guests without managed roles are no findings: %v", got)
+	}
+	tt.ok("audit", "replay", kept).says("400 members")
+	tt.run("bench", "audit", "--members", "10", "--times", "1", "--save", kept).exits(exitUsage).says("exists")
 }
 
 func TestEveryCommandExplainsItself(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,9 @@ func (c *console) benchAudit() *cobra.Command {
 audit of it: reading the snapshot, joining it with Auth, deciding and planning, a report run with storage, and a second run in which
 nothing has changed. Medians of --times repetitions, and the peak of memory of one audit.
 
+Every member has an account in Auth, unless --accounts says that only the first so many have one: the rest are guests, who hold no role
+that Auth gives. --save keeps the made-up snapshot, to measure other commands with it.
+
 Storage is an SQLite file in a temporary folder; Postgres where GATECAMP_DATABASE_URL is set, in a schema of its own that is removed
 again. The database of gatecamp itself is not touched.`,
 		Example: "  gatecamp bench audit --members 10000\n  gatecamp bench audit --members 10000 --findings all --json",
@@ -49,10 +53,15 @@ again. The database of gatecamp itself is not touched.`,
 			switch {
 			case b.members < 1 || b.members > mostMembers:
 				return problem.Usagef("--members: give a whole number from 1 to %d", mostMembers)
+			case b.accounts < 0 || b.accounts > b.members:
+				return problem.Usagef("--accounts: give a whole number from 0 to the number of members, %d", b.members)
 			case b.times < 1 || b.times > 100:
 				return problem.Usagef("--times: give a whole number from 1 to 100")
 			case !slices.Contains(benchFindings, b.findings):
 				return problem.Usagef("--findings: %q is neither some nor all", b.findings)
+			}
+			if !cmd.Flags().Changed("accounts") {
+				b.accounts = b.members
 			}
 			cfg, err := c.config(cmd.Context())
 			if err != nil {
@@ -72,11 +81,13 @@ again. The database of gatecamp itself is not touched.`,
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&b.members, "members", 10_000, "how many members the guild has, `N`")
+	flags.IntVar(&b.accounts, "accounts", 0, "how many of them have an account in Auth, `N` (default: all)")
+	flags.StringVar(&b.save, "save", "", "keep the made-up snapshot in this `FILE`, which must not exist yet")
 	flags.StringVar(&b.findings, "findings", "some", "some (one member in twenty) or all, `WHO` has a finding")
 	flags.IntVar(&b.times, "times", 5, "how often each part is measured, `N`")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object")
 	complete(cmd, "findings", benchFindings...)
-	return noted(cmd, noteJSON, "one object: members, findings, roles, times, machine, database, file_bytes, peak_rss_bytes, milliseconds (median, least, most) by part")
+	return noted(cmd, noteJSON, "one object: members, accounts, findings, roles, times, machine, database, file_bytes, peak_rss_bytes, milliseconds (median, least, most) by part")
 }
 
 var benchFindings = []string{"some", "all"}
@@ -84,9 +95,10 @@ var benchFindings = []string{"some", "all"}
 // auditBench is one measurement.
 type auditBench struct {
 	*console
-	members, times int
-	findings       string
-	database       secret.String
+	members, accounts, times int
+	findings                 string
+	save                     string // empty: in a temporary folder
+	database                 secret.String
 }
 
 // benchFigure is what repetitions took, in milliseconds.
@@ -105,6 +117,7 @@ type benchMachine struct {
 
 type benched struct {
 	Members      int                    `json:"members"`
+	Accounts     int                    `json:"accounts"`
 	Findings     int                    `json:"findings"`
 	Roles        int                    `json:"roles"`
 	Times        int                    `json:"times"`
@@ -130,8 +143,8 @@ func (b *auditBench) run(ctx context.Context) (m benched, err error) {
 		return m, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	path := filepath.Join(dir, "guild.json")
-	if err := writeBenchGuild(path, b.members, b.findings == "all"); err != nil {
+	path := cmp.Or(b.save, filepath.Join(dir, "guild.json"))
+	if err := writeBenchGuild(path, benchGuild{members: b.members, accounts: b.accounts, all: b.findings == "all"}); err != nil {
 		return m, err
 	}
 	info, err := os.Stat(path)
@@ -139,7 +152,7 @@ func (b *auditBench) run(ctx context.Context) (m benched, err error) {
 		return m, err
 	}
 	m = benched{
-		Members: b.members, Roles: benchRoles, Times: b.times, FileBytes: info.Size(), Database: "sqlite", Milliseconds: map[string]benchFigure{},
+		Members: b.members, Accounts: b.accounts, Roles: benchRoles, Times: b.times, FileBytes: info.Size(), Database: "sqlite", Milliseconds: map[string]benchFigure{},
 		Machine: benchMachine{runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version()},
 	}
 	if b.database.IsSet() {
@@ -278,7 +291,7 @@ func peakRSS() int64 {
 }
 
 func (c *console) tellBench(m benched) {
-	c.say("%d members, %d roles, %d findings; %s; median of %d", m.Members, m.Roles, m.Findings, m.Database, m.Times)
+	c.say("%d members, %d accounts, %d roles, %d findings; %s; median of %d", m.Members, m.Accounts, m.Roles, m.Findings, m.Database, m.Times)
 	c.say("%d cores, %s/%s, %s", m.Machine.CPUs, m.Machine.OS, m.Machine.Arch, m.Machine.Go)
 	l := &list{columns: []string{"part", "median ms", "least", "most"}}
 	for _, p := range benchParts {

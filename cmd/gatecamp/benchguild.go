@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+
+	"gatecamp/internal/problem"
 )
 
 // The made-up guild: 250 roles, of which 5 stand for states and 60 for groups of Auth; 6 roles a member.
@@ -22,21 +24,20 @@ const (
 )
 
 // writeBenchGuild writes a snapshot member by member, so that making it costs no memory that the measurement would count.
-func writeBenchGuild(path string, members int, all bool) (err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+func writeBenchGuild(path string, g benchGuild) (err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		return problem.New(problem.Usage, fmt.Sprintf("the made-up snapshot cannot be written: %v", err), "name a file that does not exist yet, in a folder where you may write").Because(err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	out := bufio.NewWriterSize(f, 1<<16)
-	g := benchGuild{random: rand.New(rand.NewPCG(1, uint64(members))), members: members, all: all} //nolint:gosec // a made-up guild, the same each time
 	g.head(out)
-	for i := range members {
+	for i := range g.accounts {
 		g.user(out, i)
 	}
 	fmt.Fprint(out, "\n]},\n\"guild_members\":[[")
-	g.random = rand.New(rand.NewPCG(2, uint64(members))) //nolint:gosec // as above
-	for i := range members {
+	g.random = rand.New(rand.NewPCG(2, uint64(g.members))) //nolint:gosec // a made-up guild, the same each time
+	for i := range g.members {
 		g.member(out, i)
 	}
 	fmt.Fprint(out, "\n]]}\n")
@@ -44,9 +45,10 @@ func writeBenchGuild(path string, members int, all bool) (err error) {
 }
 
 type benchGuild struct {
-	random  *rand.Rand
-	members int
-	all     bool
+	random   *rand.Rand
+	members  int
+	accounts int // of the first so many members
+	all      bool
 }
 
 func (g *benchGuild) head(out *bufio.Writer) {
@@ -124,7 +126,9 @@ func (g *benchGuild) user(out *bufio.Writer, i int) {
 func (g *benchGuild) member(out *bufio.Writer, i int) {
 	a, b := groupsOf(i)
 	held := []int{1, a, b}
-	if wrong, stranger := g.wrong(i); wrong && !stranger {
+	if i >= g.accounts {
+		held = nil
+	} else if wrong, stranger := g.wrong(i); wrong && !stranger {
 		for extra := a; extra == a || extra == b; {
 			extra = 1 + benchStates + g.random.IntN(benchGroups)
 			if extra != a && extra != b {

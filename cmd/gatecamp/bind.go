@@ -89,16 +89,16 @@ of one name, a bound role that vanished or was renamed. Those are never bound or
 	})
 	cmd.Flags().StringVar(&file, "snapshot", "", guildFile)
 	f.flags(cmd)
-	noted(cmd, noteExits, "3 without --snapshot (needs a live run), 4 if Auth cannot be read")
+	noted(cmd, noteExits, "3 without --snapshot where no bot token is set, 4 if Auth cannot be read")
 	return noted(cmd, noteJSON, `one line a proposal or doubt: {"role", "role_name", "what": "proposal"|"lookalike_role"|"twin_roles"|"role_vanished"|…, "kind", "name"}; "name" of a doubt: what the role resembles or should be called`)
 }
 
-// sceneOf joins a guild from a file with Auth, bindings and exemptions as they are now.
+// sceneOf joins a guild, from a file or as Discord shows it now, with Auth, bindings and exemptions as they are now.
 func (s *session) sceneOf(ctx context.Context, file string) (*audit.Scene, error) {
-	if file == "" {
+	if file == "" && !s.cfg.DiscordToken.IsSet() {
 		return nil, needsLive("looking at the guild's roles", "give --snapshot FILE")
 	}
-	pic, err := s.picture(file)
+	pic, err := s.picture(ctx, file)
 	if err != nil {
 		return nil, err
 	}
@@ -202,9 +202,12 @@ func troubleText(t audit.RoleFinding) string {
 	case audit.Twins:
 		return "several roles have this name; Auth may use any of them"
 	case audit.Vanished:
-		return fmt.Sprintf("bound to %q, and the guild has no such role any more", t.Expects)
+		if t.Expects == "" {
+			return "guarded, and the guild has no such role any more"
+		}
+		return fmt.Sprintf("bound as %q, and the guild has no such role any more", t.Expects)
 	case audit.Renamed:
-		return fmt.Sprintf("bound, and Auth calls it %q", t.Expects)
+		return fmt.Sprintf("bound as %q, and not named so", t.Expects)
 	case audit.Unnamed:
 		return fmt.Sprintf("bound to %q, which Auth no longer has", t.Expects)
 	case audit.Resembling:
@@ -255,7 +258,7 @@ gives, such as a hand-made Moderator role: then nobody is entitled to it through
 	flags.StringVar(&b.file, "snapshot", "", guildFile)
 	reasonFlag(cmd, &reason)
 	cmd.MarkFlagsMutuallyExclusive("group", "state", "guarded", "all-proposed")
-	return noted(cmd, noteExits, "3 for --all-proposed without --snapshot (needs a live run), 4 if Auth cannot be read for it")
+	return noted(cmd, noteExits, "3 for --all-proposed without --snapshot where no bot token is set, 4 if Auth cannot be read for it")
 }
 
 func (s *session) wantedBindings(ctx context.Context, b binding) ([]storage.Binding, error) {
@@ -290,7 +293,7 @@ func (s *session) oneBinding(ctx context.Context, b binding) (one storage.Bindin
 		return one, problem.New(problem.Usage, "that is @everyone, which every member holds; it can stand for nothing, and nothing was changed", "name another role")
 	}
 	if b.file != "" {
-		if one.RoleName, err = s.roleName(b.file, one.Role); err != nil {
+		if one.RoleName, err = s.roleName(ctx, b.file, one.Role); err != nil {
 			return one, err
 		}
 	}
@@ -307,8 +310,8 @@ func (s *session) oneBinding(ctx context.Context, b binding) (one storage.Bindin
 }
 
 // roleName is what a role of the snapshot is called now.
-func (s *session) roleName(file string, role snowflake.ID) (string, error) {
-	pic, err := s.picture(file)
+func (s *session) roleName(ctx context.Context, file string, role snowflake.ID) (string, error) {
+	pic, err := s.picture(ctx, file)
 	if err != nil {
 		return "", err
 	}

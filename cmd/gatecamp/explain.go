@@ -29,10 +29,10 @@ what is said here is what would be done.`,
 			if err != nil {
 				return err
 			}
-			if path == "" {
+			if path == "" && !c.connected(cmd.Context()) {
 				return c.refuseLive(cmd, args, "audit explain", "explaining a member of the guild itself", "name a picture of it: `gatecamp audit explain MEMBER --snapshot FILE`")
 			}
-			f, done, err := c.onFile(cmd.Context(), path)
+			f, done, err := c.guildAt(cmd.Context(), path)
 			if err != nil {
 				return err
 			}
@@ -164,6 +164,7 @@ func openSince(x *reconcile.Explanation) time.Time {
 
 func (f *filed) tellExplanation(cmd *cobra.Command, x *reconcile.Explanation) error {
 	d := &x.Decision
+	f.known = x.Look.Scene.Auth
 	f.say("%s", f.name(d.Member))
 	f.say("\nVerdict   %s: %s", d.Category, categoryWords(d.Category))
 	for r := range d.Reasons.All() {
@@ -183,7 +184,7 @@ func (f *filed) tellExplanation(cmd *cobra.Command, x *reconcile.Explanation) er
 	}
 	f.tellExplainedActions(x)
 	f.tellRemedies(x)
-	return f.tellPast(cmd.Context(), d.Member)
+	return f.tellPast(cmd.Context(), x)
 }
 
 func (f *filed) tellExplainedRoles(x *reconcile.Explanation) {
@@ -318,8 +319,8 @@ func (f *filed) tellRemedies(x *reconcile.Explanation) {
 const pastActions = 10
 
 // tellPast says what was done to the member before.
-func (f *filed) tellPast(ctx context.Context, member snowflake.ID) error {
-	past, err := f.db.MemberActions(ctx, f.session.guild, member, storage.Page{Limit: pastActions})
+func (f *filed) tellPast(ctx context.Context, x *reconcile.Explanation) error {
+	past, err := f.db.MemberActions(ctx, f.session.guild, x.Decision.Member, storage.Page{Limit: pastActions})
 	if err != nil || len(past) == 0 {
 		return err
 	}
@@ -327,7 +328,7 @@ func (f *filed) tellPast(ctx context.Context, member snowflake.ID) error {
 	for _, a := range past {
 		what := kindWords(a.Kind)
 		if a.Role != 0 {
-			what += " " + roleName(f.file.Guild.Roles, a.Role)
+			what += " " + roleName(x.Look.Scene.Guild.Roles, a.Role)
 		}
 		f.say("  %s  %s by %s: %s", eveTime(a.Intended), what, visible(a.Actor), outcomeWords(a.Outcome, a.Code))
 	}

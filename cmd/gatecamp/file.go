@@ -53,13 +53,18 @@ func (a fileAuth) Read(ctx context.Context) (*audit.Directory, error) {
 	return a.file.Auth, ctx.Err()
 }
 
-// filed is a session about the guild of a snapshot file.
+// filed is a session that sees a guild: that of a snapshot file, or the guild itself.
 type filed struct {
 	*session
-	file   *snapshot.File
-	guilds *fileGuild
+	file   *snapshot.File // of the guild itself without anything in it
+	live   bool           // the guild itself
+	guilds reconcile.Guilds
+	writer reconcile.Writer // nil: it only looks
 	engine *reconcile.Engine
-	auth   string // which Auth is asked, for people
+	auth   string           // which Auth is asked, for people
+	known  *audit.Directory // what Auth said, for names where the guild's are not at hand; nil before it was read
+
+	closers []func() error // what was opened, in order
 }
 
 // onFile makes a session about the guild of a file; done closes what it opened. The file is read before the database is touched.
@@ -76,31 +81,24 @@ func (c *console) onFile(ctx context.Context, path string) (_ *filed, done func(
 	if err != nil {
 		return nil, nil, err
 	}
-	f := &filed{session: &session{console: c, cfg: cfg, db: db}, file: file}
-	closers := []func() error{db.Close}
-	done = func() (err error) {
-		for _, end := range slices.Backward(closers) {
-			err = errors.Join(err, end())
-		}
-		return err
-	}
+	f := &filed{session: &session{console: c, cfg: cfg, db: db}, file: file, closers: []func() error{db.Close}}
 	if f.session.guild, err = f.whose(ctx); err != nil {
-		return nil, nil, errors.Join(err, done())
+		return nil, nil, errors.Join(err, f.close())
 	}
 	f.guilds = newFileGuild(file, f.session.guild)
 	if !cfg.AuthURL.IsSet() {
 		// Files are compared with earlier files of the same guild, never with Auth itself.
 		f.engine = f.engineOver(fileAuth{file}, "snapshot:"+f.session.guild.String())
 		f.auth = "as " + file.Name + " tells it"
-		return f, done, nil
+		return f, f.close, nil
 	}
 	source, end, err := f.session.auth()
 	if err != nil {
-		return nil, nil, errors.Join(err, done())
+		return nil, nil, errors.Join(err, f.close())
 	}
-	closers = append(closers, end)
+	f.closers = append(f.closers, end)
 	f.engine, f.auth = f.session.engine(source), "read now"
-	return f, done, nil
+	return f, f.close, nil
 }
 
 // whose is the guild of the file; what --guild and the settings say must agree with it.
@@ -172,12 +170,27 @@ func (f *filed) name(id snowflake.ID) string {
 	who := f.file.Person(id)
 	switch shown := visible(who.Display()); {
 	case shown == "":
-		return id.String()
+		return f.nameInAuth(id)
 	case shown == who.Username || who.Username == "":
 		return fmt.Sprintf("%s (%d)", shown, id)
 	default:
 		return fmt.Sprintf("%s (%s, %d)", shown, visible(who.Username), id)
 	}
+}
+
+// nameInAuth is whom Auth links the account to: main character, Auth user and id; the id alone for strangers.
+func (f *filed) nameInAuth(id snowflake.ID) string {
+	if f.known == nil {
+		return id.String()
+	}
+	for _, i := range f.known.Linked(id) {
+		a := &f.known.Accounts[i]
+		if a.Main.Name != "" {
+			return fmt.Sprintf("%s (Auth user %s, %d)", visible(a.Main.Name), visible(a.Username), id)
+		}
+		return fmt.Sprintf("Auth user %s (%d)", visible(a.Username), id)
+	}
+	return id.String()
 }
 
 // roleName is a role for people.

@@ -126,28 +126,37 @@ Lock, pause, the health of Auth and every brake still count.
 		Example: `  gatecamp plan apply 9f2c… --reason "corporation left, agreed with Vex"`,
 		Args:    cobra.ExactArgs(1),
 	}
-	cmd.RunE = c.change("plan apply", func(ctx context.Context, s *session, args []string) error {
-		p, err := s.storedPlan(ctx, args)
-		if err != nil {
-			return err
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if c.connected(cmd.Context()) {
+			return c.planApplyLive(cmd, args, once, reason)
 		}
-		if _, err := s.author(reason); err != nil {
-			return err
-		}
-		made, err := s.run(ctx, p.Run)
-		if err != nil {
-			return err
-		}
-		if made.Order.Kind == reconcile.KindSnapshot {
-			return refuse("snapshot_never_acts", fmt.Sprintf("run %d made this plan from a file, and a file is never acted on; nothing was changed", made.ID),
-				"order a run on the guild itself")
-		}
-		if err := s.mayAct(ctx, runOrder{yes: true}); err != nil {
-			return err
-		}
-		return needsLive("performing a plan", "see what it holds with `gatecamp plan show`")
-	})
+		return c.change("plan apply", func(ctx context.Context, s *session, args []string) error {
+			if _, _, err := s.mayApply(ctx, args, reason); err != nil {
+				return err
+			}
+			return needsLive("performing a plan", "see what it holds with `gatecamp plan show`")
+		})(cmd, args)
+	}
 	cmd.Flags().BoolVar(&once, "once", false, "let this one plan pass every brake, once")
 	reasonFlag(cmd, &reason)
-	return noted(cmd, noteExits, "3 refused: needs a live run, the lock is on, or paused")
+	return noted(cmd, noteExits, "3 refused: no bot token is set, another process acts, the lock is on, or paused")
+}
+
+// mayApply finds the plan and refuses one that cannot be performed, whatever is in it.
+func (s *session) mayApply(ctx context.Context, args []string, reason string) (p storage.Plan, by storage.Author, err error) {
+	if p, err = s.storedPlan(ctx, args); err != nil {
+		return p, by, err
+	}
+	if by, err = s.author(reason); err != nil {
+		return p, by, err
+	}
+	made, err := s.run(ctx, p.Run)
+	if err != nil {
+		return p, by, err
+	}
+	if made.Order.Kind == reconcile.KindSnapshot {
+		return p, by, refuse("snapshot_never_acts", fmt.Sprintf("run %d made this plan from a file, and a file is never acted on; nothing was changed", made.ID),
+			"order a run on the guild itself")
+	}
+	return p, by, s.mayAct(ctx, runOrder{yes: true})
 }

@@ -39,10 +39,10 @@ standard input.`,
 			if err != nil {
 				return err
 			}
-			if path == "" {
+			if path == "" && !c.connected(cmd.Context()) {
 				return c.refuseLive(cmd, args, "audit preview", "previewing a policy on the guild itself", "name a picture of it: `gatecamp audit preview POLICY.yaml --snapshot FILE`")
 			}
-			f, done, err := c.onFile(cmd.Context(), path)
+			f, done, err := c.guildAt(cmd.Context(), path)
 			if err != nil {
 				return err
 			}

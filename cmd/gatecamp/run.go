@@ -63,7 +63,7 @@ A run on a snapshot file takes the guild from the file; it never acts and never 
 	flags.BoolVar(&o.json, "json", false, `print one JSON object: {"run","state","digest","held"}`)
 	fileFlag(cmd, &o.snapshot)
 	cmd.MarkFlagsMutuallyExclusive("limit", "member")
-	noted(cmd, noteExits, "3 refused: needs a live run, --yes is missing, the lock is on, paused, or no run is left today; 4 Auth or the roster is not to be believed, or a brake held an acting run")
+	noted(cmd, noteExits, "3 refused: no bot token is set, another process acts, --yes is missing, the lock is on, paused, or no run is left today; 4 Auth or the roster is not to be believed, or a brake held an acting run")
 	complete(cmd, "action", actions...)
 	return cmd
 }
@@ -92,6 +92,9 @@ func (c *console) auditRunNow(cmd *cobra.Command, args []string, o runOrder) (er
 			return err
 		}
 		only = []snowflake.ID{id}
+	}
+	if o.snapshot == "" && c.connected(ctx) {
+		return c.auditRunLive(cmd, args, o, only)
 	}
 	if o.snapshot == "" {
 		return c.change(auditRunCommand, func(ctx context.Context, s *session, _ []string) error {
@@ -168,7 +171,7 @@ func (s *session) admit(ctx context.Context, v storage.Invocation) (storage.Invo
 
 // sweep works on a run and prints what came of it. The one JSON object is printed whatever came of it.
 func (f *filed) sweep(ctx context.Context, run storage.Run, asJSON bool) error {
-	r, err := f.engine.Sweep(ctx, run, f.guilds, nil)
+	r, err := f.engine.Sweep(ctx, run, f.guilds, f.writer)
 	if r == nil {
 		return err
 	}
@@ -208,9 +211,17 @@ func heldCounts(held map[string]int) map[string]int {
 // explainEnd says how to go on with a run that did not get to its end.
 func (f *filed) explainEnd(r *reconcile.Report, err error) error {
 	if r.Run.State == storage.Interrupted {
-		fmt.Fprintf(f.err, "gatecamp: run %d was interrupted; what it found so far is saved. Go on with `gatecamp audit resume %d --snapshot %s`\n", r.Run.ID, r.Run.ID, f.file.Name)
+		fmt.Fprintf(f.err, "gatecamp: run %d was interrupted; what it found so far is saved. Go on with `gatecamp audit resume %d%s`\n", r.Run.ID, r.Run.ID, f.flag())
 	}
 	return err
+}
+
+// flag is what a later command about the same guild has to say.
+func (f *filed) flag() string {
+	if f.live {
+		return ""
+	}
+	return " --snapshot " + f.file.Name
 }
 
 // verdictOf is the exit of a run that got to its end.
@@ -221,7 +232,7 @@ func verdictOf(r *reconcile.Report) error {
 			"see what is wrong with `gatecamp source show`")
 	case !r.Look.Picture.Complete:
 		return problem.New(problem.Held, fmt.Sprintf("run %d: the picture does not show every member of the guild, so nothing would be changed and no finding was closed", r.Run.ID),
-			"take a new picture of the whole guild")
+			"see which process or outage keeps Discord from showing them, or take a new picture of the whole guild")
 	case r.Run.State == storage.CompletedWithErrors:
 		return problem.New(problem.Failed, fmt.Sprintf("run %d completed with errors", r.Run.ID), fmt.Sprintf("see `gatecamp plan show %s`", r.Run.Digest))
 	case !r.Run.Order.DryRun && len(r.Plan.Holds) > 0:

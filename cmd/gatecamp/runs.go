@@ -107,15 +107,13 @@ A run on a snapshot needs its file again.`,
 			if err != nil {
 				return err
 			}
+			if path == "" && c.connected(cmd.Context()) {
+				return c.resumeLive(cmd, args, id, asJSON)
+			}
 			if path == "" {
 				return c.change("audit resume", func(ctx context.Context, s *session, _ []string) error {
-					run, err := s.engine(nil).TakeOver(ctx, id)
-					if err != nil {
+					if _, err := s.resumable(ctx, id); err != nil {
 						return err
-					}
-					if run.Order.Kind == reconcile.KindSnapshot {
-						return problem.New(problem.Usage, fmt.Sprintf("run %d looked at a snapshot file, and which one is not kept; nothing was done", id),
-							fmt.Sprintf("name it again: `gatecamp audit resume %d --snapshot FILE`", id))
 					}
 					return needsLive(fmt.Sprintf("going on with run %d", id), "give it up with `gatecamp audit abandon`, or leave it for the process that is connected")
 				})(cmd, args)

@@ -23,16 +23,21 @@ func (c *console) snapshotCommand() *cobra.Command {
 ` + "`gatecamp audit replay`" + `, or for a bug report. --mask replaces the names of people by pseudonyms that are the same throughout the file; ids,
 and names of roles, groups and states stay.
 
-Taking one from the live guild needs a live run. --from takes an existing file instead: it is checked, masked if asked, and written
-again.`,
+Taking one from the guild itself asks Discord for every member, by id: names of people are not kept. --from takes an existing file
+instead: it is checked, masked if asked, and written again.`,
 		Example: "  gatecamp snapshot --from guild.json --mask --out guild-masked.json",
 		Args:    cobra.NoArgs,
 	}
-	cmd.RunE = func(*cobra.Command, []string) error {
-		if from == "" {
-			return needsLive("taking a snapshot of the guild", "give --from FILE to write an existing snapshot again")
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		var file *snapshot.File
+		switch {
+		case from != "":
+			file, err = readSnapshot(from)
+		case c.connected(cmd.Context()):
+			file, err = c.takeSnapshot(cmd, args)
+		default:
+			err = needsLive("taking a snapshot of the guild", "give --from FILE to write an existing snapshot again")
 		}
-		file, err := readSnapshot(from)
 		if err != nil {
 			return err
 		}
@@ -55,7 +60,7 @@ again.`,
 	flags.BoolVar(&mask, "mask", false, "replace names of people by pseudonyms")
 	flags.StringVar(&out, "out", "", "write to this `FILE`, which must not exist yet; without it to standard output")
 	flags.StringVar(&from, "from", "", "write this snapshot `FILE` again instead of looking at the guild")
-	return noted(cmd, noteExits, "3 without --from (needs a live run)")
+	return noted(cmd, noteExits, "3 without --from where no bot token is set; 4 if Discord does not show every member, or Auth cannot be read")
 }
 
 // writeNew writes a file that only its owner can read, whole or not at all, and never over another.

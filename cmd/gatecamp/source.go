@@ -336,8 +336,8 @@ func accountTable(d *audit.Directory) *list {
 		if a.Discord != 0 {
 			discord = a.Discord.String()
 		}
-		if a.Main.AllianceTicker != "" {
-			main += " [" + a.Main.AllianceTicker + "]"
+		if ticker := a.Main.AllianceTicker(); ticker != "" {
+			main += " [" + ticker + "]"
 		}
 		access := yes(a.Access)
 		if a.Superuser {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,12 @@ func TestSourceShowTellsEveryFactAndStoresNothing(t *testing.T) {
 	if strings.Contains(a.out, "Last read") {
 		t.Errorf("a read was stored:\n%s", a.out)
 	}
-	tt.ok("source", "show").says("first contact")
+	// What must be there at first contact is said to be accepted from one.
+	for _, f := range tt.ok("source", "show", "--json").object()["facts"].([]any) {
+		if f := f.(map[string]any); slices.Contains([]any{"users", "links", "states", "access_holders"}, f["fact"]) && f["want"] != 1.0 {
+			t.Errorf("at first contact %v is accepted from %v", f["fact"], f["want"])
+		}
+	}
 
 	tt.normal(map[string]int64{"users": 40, "links": 30, "states": 2, "groups": 3, "access_holders": 2, "mains": 1})
 	tt.ok("source", "show").says("Auth is doubtful", "users: 4 now, at least 32 expected", "Last read by a run", "healthy")

@@ -17,11 +17,13 @@ const shownFindings = 10
 
 // tellRun prints a run for people: what was looked at, what is wrong, what would go, what holds it, and what to do next.
 func (f *filed) tellRun(r *reconcile.Report) {
+	f.known = r.Look.Scene.Auth
 	f.say("Run %d on %s: %s", r.Run.ID, f.file.Name, stateWords(r.Run.State))
 	f.tellSources(r)
 	f.tellCategories(r)
 	f.tellWorst(r)
 	f.tellPlan(r)
+	f.tellOutcomes(r)
 	f.tellNext(r)
 }
 
@@ -34,9 +36,12 @@ func (f *filed) tellSources(r *reconcile.Report) {
 		what = "and judged one"
 	case !r.Look.Picture.Complete:
 		what = fmt.Sprintf("NOT every member: Discord speaks of %d", f.file.MemberCount)
+		if f.live {
+			what = "NOT proven to be every member"
+		}
 	}
 	f.say("\nLooked at")
-	f.say("  guild    %s, %s (%s)", f.guildName(), count(r.Counts.Members, "member", "members"), what)
+	f.say("  guild    %s, %s (%s)", guildName(r.Look.Picture.Guild), count(r.Counts.Members, "member", "members"), what)
 	if !f.file.At.IsZero() {
 		f.say("  taken    %s EVE time, %s", eveTime(f.file.At), ago(r.Look.At.Sub(f.file.At)))
 	}
@@ -60,11 +65,11 @@ func (f *filed) tellSources(r *reconcile.Report) {
 	}
 }
 
-func (f *filed) guildName() string {
-	if f.guilds.guild.Name == "" {
-		return f.guilds.guild.ID.String()
+func guildName(g audit.Guild) string {
+	if g.Name == "" {
+		return g.ID.String()
 	}
-	return fmt.Sprintf("%s (%d)", visible(f.guilds.guild.Name), f.guilds.guild.ID)
+	return fmt.Sprintf("%s (%d)", visible(g.Name), g.ID)
 }
 
 func (f *filed) tellCategories(r *reconcile.Report) {
@@ -178,6 +183,31 @@ func (f *filed) tellPlan(r *reconcile.Report) {
 	f.say("  digest %s", r.Plan.Digest)
 }
 
+// shownOutcomes is how many changes a run names; the rest is in `plan show`.
+const shownOutcomes = 20
+
+// tellOutcomes says what was done, to whom, and what was not and why.
+func (f *filed) tellOutcomes(r *reconcile.Report) {
+	if len(r.Outcomes) == 0 {
+		return
+	}
+	f.say("\nDone")
+	for _, o := range r.Outcomes[:min(shownOutcomes, len(r.Outcomes))] {
+		what := kindWords(o.Action.Kind.String())
+		if o.Action.Role != 0 {
+			what += " " + roleName(r.Look.Scene.Guild.Roles, o.Action.Role)
+		}
+		line := fmt.Sprintf("  %-11s %s: %s", strings.ReplaceAll(o.Result.String(), "_", " "), f.name(o.Action.Member), what)
+		if o.Code != "" {
+			line += ": " + o.Code
+		}
+		f.say("%s", line)
+	}
+	if more := len(r.Outcomes) - shownOutcomes; more > 0 {
+		f.say("  … and %d more: gatecamp plan show %s", more, r.Plan.Digest)
+	}
+}
+
 func windowWords(w audit.Window) string {
 	return [...]string{audit.PerRun: "in one run", audit.Live15m: "in 15 minutes", audit.PerDay: "in 24 hours"}[w]
 }
@@ -208,6 +238,8 @@ func (f *filed) tellNext(r *reconcile.Report) {
 	if len(r.Plan.Actions) > 0 {
 		f.say("  gatecamp plan show %s", r.Plan.Digest)
 	}
-	f.say("  gatecamp audit explain MEMBER --snapshot %s", f.file.Name)
-	f.say("  A run on a file changes nothing and releases no lock.")
+	f.say("  gatecamp audit explain MEMBER%s", f.flag())
+	if !f.live {
+		f.say("  A run on a file changes nothing and releases no lock.")
+	}
 }

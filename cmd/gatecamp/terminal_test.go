@@ -43,8 +43,14 @@ func newTerminal(t *testing.T) *terminal {
 	dir := t.TempDir()
 	return &terminal{t: t, dir: dir, now: time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC), env: map[string]string{
 		"GATECAMP_DATA_DIR": filepath.Join(dir, "data"), "GATECAMP_GUILD_IDS": "900",
-		"GATECAMP_DISCORD_TOKEN": strings.Repeat("a", 24) + "." + secretMark,
+		"GATECAMP_DISCORD_TOKEN": strings.Repeat("a", 24) + "." + secretMark, "GATECAMP_DISCORD_API_URL": "http://127.0.0.1:1/api", // nobody is there
 	}}
+}
+
+// offline takes the bot's token away.
+func (tt *terminal) offline() *terminal {
+	delete(tt.env, "GATECAMP_DISCORD_TOKEN")
+	return tt
 }
 
 // withAuth points the settings at a snapshot in place of Auth.

@@ -17,7 +17,7 @@ import (
 
 // trail is the family of the append-only record.
 func (c *console) trail() *cobra.Command {
-	return family("trail", "what was seen, intended, done, refused and changed", c.trailList())
+	return family("trail", "what was seen, intended, done and refused; who tried what; who changed what", c.trailList(), c.trailAttempts(), c.trailChanges())
 }
 
 func (c *console) trailList() *cobra.Command {

@@ -111,6 +111,7 @@ func TestConfigCheckTellsEverythingThatIsWrongAtOnce(t *testing.T) {
 
 func TestConfigShowPrintsNoSecret(t *testing.T) {
 	tt := newTerminal(t)
+	delete(tt.env, "GATECAMP_DISCORD_API_URL") // a webhook must be of the same server
 	tt.env["GATECAMP_AUTH_URL"] = "mysql://reader:" + secretMark + "@127.0.0.1:1/aa"
 	tt.env["GATECAMP_WEBHOOK_URL"] = "https://discord.com/api/webhooks/123/" + secretMark
 	tt.env["GATECAMP_DATABASE_URL"] = "postgres://gatecamp:" + secretMark + "@127.0.0.1:1/gatecamp"

@@ -53,7 +53,7 @@ func BenchmarkChunksOf250000Members(b *testing.B) {
 		if err := s.Close(); err != nil {
 			b.Error(err)
 		}
-		wait() //nolint:errcheck // told by Close
+		wait()
 	})
 	c, _, err := websocket.Dial(b.Context(), s.GatewayURL()+"?v=10&encoding=json&compress=zstd-stream", nil)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 
 // The functions of this file change members. They are the one place for it, whether a bot or a person asks; mu is held in all of them.
 
-func (s *Server) memberEvent(name string, g *guild, m *member) event {
-	return event{name: name, guild: g, intent: IntentMembers, about: m.id, data: func() []byte { return appendMemberEvent(nil, g, m) }}
+func (s *Server) memberUpdate(g *guild, m *member) event {
+	return event{name: "GUILD_MEMBER_UPDATE", guild: g, intent: IntentMembers, about: m.id, data: func() []byte { return appendMemberEvent(nil, g, m) }}
 }
 
 // roleForMembers is the role if a hand may give or take it, and the actor stands above it.
@@ -92,7 +92,7 @@ func (s *Server) applyRoles(g *guild, a actor, m *member, next []snowflake.ID) {
 	if len(taken) > 0 {
 		changes = append(changes, auditChange{Key: "$remove", New: g.partialRoles(taken)})
 	}
-	s.publish(g, entry(a, m.id, auditMemberRoleUpdate, changes...), s.memberEvent("GUILD_MEMBER_UPDATE", g, m))
+	s.publish(g, entry(a, m.id, auditMemberRoleUpdate, changes...), s.memberUpdate(g, m))
 }
 
 // memberEdit is the part of PATCH member besides the roles; nil leaves as it is.
@@ -135,7 +135,7 @@ func (s *Server) editMember(g *guild, a actor, m *member, edit memberEdit) error
 		return nil
 	}
 	*m = next
-	s.publish(g, entry(a, m.id, auditMemberUpdate, changes...), s.memberEvent("GUILD_MEMBER_UPDATE", g, m))
+	s.publish(g, entry(a, m.id, auditMemberUpdate, changes...), s.memberUpdate(g, m))
 	return nil
 }
 

@@ -274,7 +274,7 @@ func (s *Server) dropRole(g *guild, a actor, r *Role) {
 		return
 	}
 	for _, m := range holders {
-		s.emit(s.memberEvent("GUILD_MEMBER_UPDATE", g, m))
+		s.emit(s.memberUpdate(g, m))
 	}
 }
 

@@ -45,7 +45,9 @@ type memberRequest struct {
 // requestMembers answers op 8. mu is held.
 func (s *Server) requestMembers(c *conn, data json.RawMessage) {
 	var r memberRequest
-	if json.Unmarshal(data, &r) != nil || len(r.Guilds) != 1 || (r.Query == nil) == (r.UserIDs == nil) || len(r.UserIDs) > chunkIDs {
+	err := json.Unmarshal(data, &r)
+	both := r.UserIDs != nil && r.Query != nil && *r.Query != ""
+	if err != nil || len(r.Guilds) != 1 || both || r.Query == nil && r.UserIDs == nil || len(r.UserIDs) > chunkIDs {
 		s.shut(c, closeDecodeError, "Error while decoding payload.")
 		return
 	}
@@ -161,12 +163,13 @@ func (s *Server) sendChunk(sess *session, data []byte) {
 		sess.heldBack = append(sess.heldBack, data)
 		return
 	}
+	doubled, after := s.fires(FaultChunkDoubled, at), s.pushFaults(sess, nil, at)
 	sess.send(chunkEvent, data, false)
-	if s.fires(FaultChunkDoubled, at) {
+	if doubled {
 		sess.send(chunkEvent, data, false)
 	}
 	sess.flushHeld()
-	s.pushFaults(sess, nil, at)
+	after()
 }
 
 func (sess *session) flushHeld() {

@@ -1,7 +1,6 @@
 package discordtest_test
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -101,52 +100,6 @@ func TestTheControlPortActsAsPeopleAndAsTheWorld(t *testing.T) {
 	g := into[map[string]any](t, r.want(200, 0, "GET", "/guilds/{g}", ""))
 	if g["owner_id"] != "1001" || len(into[[]any](t, r.want(200, 0, "GET", "/guilds/{g}/roles", ""))) != 8 {
 		t.Errorf("the guild is %v", g)
-	}
-}
-
-func TestTheControlPortRunsACommandAndShowsWhatBecameOfIt(t *testing.T) {
-	base, h := talking(t)
-	r := base.control()
-	a := r.want(201, 0, "POST", "/guilds/{g}/commands", `{"user": "1001", "locale": "de", "name": "audit run", "options": {"mode": "report"}}`)
-	run := into[struct {
-		Interaction string
-		After       *int `json:"answered_after_ms"`
-		Response    reply
-	}](t, a)
-	if run.Response.Type != 5 || run.After == nil {
-		t.Errorf("the answer is %s", a.body)
-	}
-	next(t, h.second)
-	base.must(next(t, h.second))
-	seen := into[map[string]any](t, r.want(200, 0, "GET", "/interactions/"+run.Interaction, ""))
-	if seen["user"] != "1001" || seen["name"] != "audit run" || seen["original"] == nil {
-		t.Errorf("the interaction is %v", seen)
-	}
-	raw := jsonOf(t, seen["followups"])
-	if !strings.Contains(raw, base64.StdEncoding.EncodeToString([]byte("a,b\n"))) || !strings.Contains(raw, `"name":"r.csv"`) || !strings.Contains(raw, `"size":4`) {
-		t.Errorf("the followups are %s", raw)
-	}
-	press := r.want(201, 0, "POST", "/interactions/"+run.Interaction+"/press", `{"user": "1001", "custom_id": "/reason"}`)
-	modal := into[struct{ Interaction string }](t, press).Interaction
-	if modal == run.Interaction || modal == "" {
-		t.Errorf("the press is interaction %q, want a new one", modal)
-	}
-	r.want(400, 0, "POST", "/interactions/"+modal+"/submit", `{"user": "1001", "custom_id": "/ack", "values": {}}`)
-	sent := r.want(201, 0, "POST", "/interactions/"+modal+"/submit", `{"user": "1001", "custom_id": "/ack", "values": {"reason": "fine"}}`)
-	if !strings.Contains(string(sent.body), "acked: fine") {
-		t.Errorf("the modal was answered by %s", sent.body)
-	}
-	if a := r.do("POST", "/interactions/"+run.Interaction+"/press", `{"user": "1002", "custom_id": "/confirm"}`); a.status != 403 {
-		t.Errorf("a stranger pressed an ephemeral button: %d %s", a.status, a.body)
-	}
-	if a := r.do("POST", "/interactions/"+run.Interaction+"/press", `{"user": "1001", "custom_id": "/old"}`); a.status != 403 {
-		t.Errorf("a disabled button was pressed: %d %s", a.status, a.body)
-	}
-	r.want(201, 0, "POST", "/guilds/{g}/context-menus", `{"user": "1004", "name": "Explain access", "target": "1002"}`)
-	r.want(201, 0, "POST", "/guilds/{g}/autocomplete", `{"user": "1004", "name": "why", "options": {"rule": "x"}, "focused": "rule"}`)
-	c := r.do("POST", "/guilds/{g}/commands", `{"user": "1004", "name": "audit run", "options": {"mode": "report"}}`)
-	if c.status != 403 {
-		t.Errorf("a hidden command: %d %s", c.status, c.body)
 	}
 }
 

@@ -18,7 +18,9 @@
 //   - encoding etf, and compression by the socket itself;
 //   - sliding windows: all buckets are fixed windows, and the global limit is one second long;
 //   - the identify interval of 5 s, unless Config.StrictIdentify asks for it;
-//   - Discord's speed: answers come at once, chunks as fast as they are read.
+//   - interactions in direct messages;
+//   - Discord's speed: answers come at once, chunks as fast as they are read. Chunks are numbered like every dispatch, but a resume does not bring
+//     them back.
 //
 // What the reference only believes, it believes too: equal positions are ranked by the lower id; an unknown role id in a PATCH is 400 with 10011;
 // a role that is there or gone already is 204 without event or entry; null for roles leaves them alone; a guild that the bot is not in is 10004 for

@@ -18,7 +18,7 @@ func discordTime(t time.Time) string { return t.UTC().Format(timeLayout) }
 func appendString(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			quoted, _ := json.Marshal(s) //nolint:errcheck // a string always encodes
+			quoted, _ := json.Marshal(s)
 			return append(b, quoted...)
 		}
 	}

@@ -46,7 +46,7 @@ const (
 	maxPayload      = 4096 // bytes of one message to the gateway
 	sendLimit       = 120  // messages in sendWindow
 	sendWindow      = 60 * time.Second
-	closeSoon       = 5 * time.Second
+	maxQueue        = 100_000 // messages that wait for a bot to read them
 	defaultInterval = 41250 * time.Millisecond
 )
 
@@ -174,7 +174,11 @@ func (c *conn) enqueue(o outgoing) {
 	c.mu.Lock()
 	c.queue = append(c.queue, o)
 	c.pending++
+	tooMany := c.pending > maxQueue
 	c.mu.Unlock()
+	if tooMany {
+		c.cut() // a bot that does not read; what it missed is in the replay as far as that reaches
+	}
 	select {
 	case c.wake <- struct{}{}:
 	default:

@@ -269,7 +269,7 @@ func TestSessionStartsRunOutAndTheTokenIsReset(t *testing.T) {
 		l := r.dial()
 		l.send(2, map[string]any{"token": r.token, "intents": 0})
 		l.await("READY")
-		l.ws.CloseNow() //nolint:errcheck // one of a thousand
+		l.ws.CloseNow()
 	}
 	left := into[struct {
 		Limit struct{ Total, Remaining int } `json:"session_start_limit"`

@@ -53,7 +53,7 @@ func (s *Server) populate(g *guild, c crowd, auth []byte) ([]byte, error) {
 			return nil, problem.Usagef("auth.json: states and groups are wanted as lists of names, users as a list").Because(err)
 		}
 	}
-	cast := g.cast(s, aa)
+	cast := g.cast(aa)
 	dice := rand.New(rand.NewPCG(c.Seed, 7))
 	users, members := make([]user, c.Members), make([]member, c.Members)
 	start := s.clock.Now().Add(-9 * 365 * 24 * time.Hour).UnixMicro()
@@ -95,7 +95,7 @@ type cast struct {
 }
 
 // cast pairs the names of Auth with the roles of the guild; without Auth every role is a group, and without roles some are made.
-func (g *guild) cast(s *Server, aa authCrowd) cast {
+func (g *guild) cast(aa authCrowd) cast {
 	c := cast{states: aa.States, groups: aa.Groups, roles: map[string]snowflake.ID{}}
 	ordinary := slices.DeleteFunc(g.sortedRoles(), func(r *Role) bool { return r.Managed || r.ID == g.id })
 	if len(ordinary) == 0 {

@@ -88,7 +88,7 @@ func splitVersion(path string) (int, string) {
 // restHandler is the door for REST: fault, limit, act, answer, note, in this order.
 func (s *Server) restHandler(w http.ResponseWriter, r *http.Request) {
 	arrived, started := s.clock.Now(), time.Now()
-	address, _, _ := net.SplitHostPort(r.RemoteAddr) //nolint:errcheck // the server writes host:port
+	address, _, _ := net.SplitHostPort(r.RemoteAddr)
 	c := &call{Server: s, query: r.URL.Query(), header: r.Header}
 	var path string
 	c.version, path = splitVersion(r.URL.Path)
@@ -146,8 +146,8 @@ func (s *Server) serve(ctx context.Context, c *call, h http.Header, r *http.Requ
 	fault := ""
 	if s.fires(FaultClockSkew, at) {
 		skew, fault = faultSkew, FaultClockSkew.String()
-		h.Set("Date", s.clock.Now().Add(skew).UTC().Format(http.TimeFormat))
 	}
+	h.Set("Date", s.clock.Now().Add(skew).UTC().Format(http.TimeFormat))
 	if s.fires(FaultSlow, at) {
 		fault = FaultSlow.String()
 		s.pause(ctx, faultSlow)
@@ -324,7 +324,7 @@ func (c *call) readBody(r *http.Request) error {
 	case len(data) == 0:
 		return nil
 	}
-	kind, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) //nolint:errcheck // anything else is read as JSON
+	kind, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if kind != "multipart/form-data" {
 		c.body = data
 	} else if err := c.readForm(multipart.NewReader(bytes.NewReader(data), params["boundary"])); err != nil {

@@ -256,7 +256,7 @@ func (s *Server) haunt(c *call) {
 		}
 		return
 	}
-	after, _ := c.snowflake("after") //nolint:errcheck // a bad number is refused by the route itself
+	after, _ := c.snowflake("after")
 	for _, m := range g.members.after(after, 1000) {
 		if !m.bot {
 			m.roles = g.members.with(m.roles, g.ghost)

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -92,17 +91,17 @@ func New(cfg Config) (_ *Server, err error) {
 	if err := s.build(cfg.World); err != nil {
 		return nil, err
 	}
-	if s.api, err = listen(cfg.Listen); err != nil {
+	if s.api, err = listen(ctx, cfg.Listen); err != nil {
 		return nil, err
 	}
-	if s.control, err = listen(cfg.Control); err != nil {
+	if s.control, err = listen(ctx, cfg.Control); err != nil {
 		return nil, errors.Join(err, s.api.Close())
 	}
 	return s, nil
 }
 
 // listen takes a port on loopback, and no other: everything here is a credential.
-func listen(address string) (net.Listener, error) {
+func listen(ctx context.Context, address string) (net.Listener, error) {
 	if address == "" {
 		address = "127.0.0.1:0"
 	}
@@ -113,7 +112,8 @@ func listen(address string) (net.Listener, error) {
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return nil, problem.Usagef("address %q: the local Discord listens on loopback only, such as 127.0.0.1:0", address)
 	}
-	l, err := net.Listen("tcp", address)
+	var cfg net.ListenConfig
+	l, err := cfg.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, problem.New(problem.Failed, "cannot listen on "+address, "choose another port, or 0 for a free one").Because(err)
 	}
@@ -190,5 +190,3 @@ func (s *Server) ControlURL() string { return "http://" + s.control.Addr().Strin
 
 // Clock is the clock it obeys.
 func (s *Server) Clock() Clock { return s.clock }
-
-func (s *Server) String() string { return strings.TrimSuffix(s.APIURL(), "/api") }

@@ -62,25 +62,32 @@ func (s *Server) dispatch(sess *session, g *guild, name string, data []byte) {
 		sess.seq++ // the number is used up, the event never comes, not even in a replay
 		return
 	}
+	after := s.pushFaults(sess, g, at)
 	sess.send(name, data, true)
-	s.pushFaults(sess, g, at)
+	after()
 }
 
-// pushFaults are what Discord does by itself in the middle of a stream.
-func (s *Server) pushFaults(sess *session, g *guild, at site) {
-	if sess.conn != nil && s.fires(FaultOp7, at) {
-		sess.control(opReconnect, "null")
-	}
-	if sess.conn != nil && s.fires(FaultOp9Resumable, at) {
-		sess.control(opInvalidSession, "true")
-		sess.conn.parted = sess
-		s.unbind(sess)
-	}
-	if sess.conn != nil && s.fires(FaultOp9New, at) {
-		s.invalidate(sess)
-	}
-	if g != nil && s.fires(FaultGuildUnavailable, at) {
-		s.outage(g)
+// pushFaults are what Discord does by itself in the middle of a stream. They are drawn before the dispatch is sent, so that a fault that is ordered
+// once a bot has it counts from the next, and happen after it.
+func (s *Server) pushFaults(sess *session, g *guild, at site) (happen func()) {
+	heard := sess.conn != nil // a session that is cut off would waste them
+	reconnect, resumable, anew := heard && s.fires(FaultOp7, at), heard && s.fires(FaultOp9Resumable, at), heard && s.fires(FaultOp9New, at)
+	down := g != nil && s.fires(FaultGuildUnavailable, at)
+	return func() {
+		if reconnect {
+			sess.control(opReconnect, "null")
+		}
+		if resumable {
+			sess.control(opInvalidSession, "true")
+			sess.conn.parted = sess
+			s.unbind(sess)
+		}
+		if anew {
+			s.invalidate(sess)
+		}
+		if down {
+			s.outage(g)
+		}
 	}
 }
 
@@ -201,7 +208,7 @@ func (s *Server) resume(c *conn, sess *session, seq int) bool {
 		s.forget(sess)
 		return false
 	}
-	if old := sess.conn; old != nil {
+	if old := sess.conn; old != nil && old != c {
 		old.session = nil
 		old.cut()
 	}

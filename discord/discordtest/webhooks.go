@@ -202,8 +202,10 @@ func (c *call) webhookRules(w *webhook, b *messageBody) error {
 		return nil
 	}
 	var raw []json.RawMessage
-	if b.Components == nil || json.Unmarshal(b.Components, &raw) != nil {
-		return nil
+	if b.Components != nil {
+		if err := decodeOrNull(b.Components, &raw, "components"); err != nil {
+			return err
+		}
 	}
 	parts, err := parseComponents(raw)
 	for i := range parts {

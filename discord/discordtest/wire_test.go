@@ -1,7 +1,7 @@
 package discordtest_test
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -147,7 +147,7 @@ func (r rig) dial() *line {
 		r.Fatal(err)
 	}
 	ws.SetReadLimit(1 << 28)
-	r.Cleanup(func() { ws.CloseNow() }) //nolint:errcheck // it is gone either way
+	r.Cleanup(func() { ws.CloseNow() })
 	l := &line{r.T, ws}
 	if m := l.read(); m.Op != 10 {
 		r.Fatalf("first came op %d, want 10", m.Op)
@@ -247,15 +247,6 @@ func jsonOf(t *testing.T, v any) string {
 	return string(b)
 }
 
-func compact(t *testing.T, raw []byte) string {
-	t.Helper()
-	var b bytes.Buffer
-	if err := json.Compact(&b, raw); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
 // tryDial connects without expecting op 10.
 func (r rig) tryDial() *line {
 	r.Helper()
@@ -264,4 +255,43 @@ func (r rig) tryDial() *line {
 		r.Fatal(err)
 	}
 	return &line{r.T, ws}
+}
+
+// start serves a world until the test ends.
+func start(t *testing.T, cfg discordtest.Config) *discordtest.Server {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context())) // clients close first
+	s, wait, err := discordtest.Start(ctx, cfg)
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		if err := wait(); err != nil {
+			t.Errorf("the server ended with %v", err)
+		}
+	})
+	return s
+}
+
+func world(t *testing.T, name string) *discordtest.World {
+	t.Helper()
+	w, err := discordtest.LoadWorld(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// next waits for what a channel brings.
+func next[T any](t *testing.T, ch <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-t.Context().Done():
+		t.Fatal("nothing came")
+		panic("unreachable")
+	}
 }

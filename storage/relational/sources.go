@@ -59,50 +59,78 @@ func lastRead(ctx context.Context, tx Tx, source string) (r storage.SourceRead, 
 
 // noteAccounts brings the stored revisions up to date, writing only those that differ.
 func noteAccounts(ctx context.Context, tx Tx, r storage.SourceRead, first bool) ([]storage.AccountRevision, error) {
-	stored, err := list(ctx, tx, scanRevision, `SELECT user_id, discord_id, revision, changed_at FROM source_account WHERE source = $1`, r.Source)
+	byUser := func(a, b storage.AccountRevision) int { return cmp.Compare(a.User, b.User) }
+	accounts := r.Accounts
+	if !slices.IsSortedFunc(accounts, byUser) {
+		accounts = slices.SortedFunc(slices.Values(accounts), byUser)
+	}
+	fresh, changed, err := compareAccounts(ctx, tx, r.Source, accounts)
 	if err != nil {
 		return nil, err
 	}
-	known := make(map[int64]storage.AccountRevision, len(stored))
-	for _, a := range stored {
-		known[a.User] = a
-	}
-	var fresh, changed []storage.AccountRevision
-	for _, a := range r.Accounts {
-		a.Changed = time.Time{}
-		if !first {
-			a.Changed = r.At
-		}
-		before, there := known[a.User]
-		delete(known, a.User)
-		switch {
-		case !there:
-			fresh = append(fresh, a)
-		case before.Revision != a.Revision || before.Discord != a.Discord:
-			changed = append(changed, a)
-		}
-	}
-	for _, a := range known {
-		if a.Revision != 0 {
-			a.Revision, a.Changed = 0, r.At
-			changed = append(changed, a)
-		}
+	at := r.At
+	if first {
+		at = time.Time{}
 	}
 	err = tx.Insert(ctx, "source_account", []string{"source", "user_id", "discord_id", "revision", "changed_at"}, len(fresh), func(i int) []any {
-		return []any{r.Source, fresh[i].User, int64(fresh[i].Discord), int64(fresh[i].Revision), when(fresh[i].Changed)}
+		a := accounts[fresh[i]]
+		return []any{r.Source, a.User, int64(a.Discord), int64(a.Revision), when(at)}
 	})
 	if err != nil {
 		return nil, err
 	}
 	err = tx.Repeat(ctx, `UPDATE source_account SET discord_id = $3, revision = $4, changed_at = $5 WHERE source = $1 AND user_id = $2`, len(changed), func(i int) []any {
-		return []any{r.Source, changed[i].User, int64(changed[i].Discord), int64(changed[i].Revision), when(changed[i].Changed)}
+		return []any{r.Source, changed[i].User, int64(changed[i].Discord), int64(changed[i].Revision), when(r.At)}
 	})
 	if err != nil || first {
 		return nil, err
 	}
-	differ := slices.Concat(fresh, changed)
-	sortBy(differ, func(a, b storage.AccountRevision) int { return cmp.Compare(a.User, b.User) })
+	differ := changed
+	for _, i := range fresh {
+		differ = append(differ, accounts[i])
+	}
+	for i := range differ {
+		differ[i].Changed = r.At
+	}
+	sortBy(differ, byUser)
 	return differ, nil
+}
+
+// compareAccounts walks along what is stored and what was read, both by user: fresh are indexes of those who are new, changed are the
+// others that differ, with revision 0 if they are gone. Of the rest nothing is kept in memory: a large Auth has hundreds of thousands.
+func compareAccounts(ctx context.Context, tx Tx, source string, read []storage.AccountRevision) (fresh []int, changed []storage.AccountRevision, err error) {
+	rows, err := tx.Query(ctx, `SELECT user_id, discord_id, revision, changed_at FROM source_account WHERE source = $1 ORDER BY user_id`, source)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	next := 0
+	for rows.Next() {
+		before, err := scanRevision(rows)
+		if err != nil {
+			return nil, nil, err
+		}
+		for ; next < len(read) && read[next].User < before.User; next++ {
+			fresh = append(fresh, next)
+		}
+		switch {
+		case next < len(read) && read[next].User == before.User:
+			if a := read[next]; a.Revision != before.Revision || a.Discord != before.Discord {
+				if a.Discord != before.Discord {
+					a.Was = before.Discord
+				}
+				changed = append(changed, a)
+			}
+			next++
+		case before.Revision != 0:
+			before.Revision = 0
+			changed = append(changed, before)
+		}
+	}
+	for ; next < len(read); next++ {
+		fresh = append(fresh, next)
+	}
+	return fresh, changed, rows.Err()
 }
 
 func scanRevision(row Row) (a storage.AccountRevision, err error) {

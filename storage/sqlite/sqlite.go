@@ -75,11 +75,30 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	s.lock = newLock(c.Path+".lock", db)
 	db.lock = s.lock
 	for _, pool := range []*sql.DB{writer, reader} {
-		if err := pool.PingContext(ctx); err != nil {
-			return nil, errors.Join(translate(ctx, err), s.Close())
+		if err := c.reach(ctx, pool); err != nil {
+			return nil, errors.Join(err, s.Close())
 		}
 	}
 	return s, nil
+}
+
+// reach makes a pool's first connection. Switching a new file to write-ahead logging is not waited for by SQLite's own busy_timeout
+// (https://www.sqlite.org/c3ref/busy_handler.html), so two that open it at once are told apart here.
+func (c Config) reach(ctx context.Context, pool *sql.DB) error {
+	until := time.Now().Add(c.Wait)
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := translate(ctx, pool.PingContext(ctx))
+		if !errors.Is(err, storage.ErrLocked) || time.Now().After(until) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-again.C:
+		}
+	}
 }
 
 // SQL is the connection that writes, for migrations and for the queue.

@@ -2,8 +2,10 @@ package sqlite_test
 
 import (
 	"database/sql"
+	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -67,4 +69,37 @@ func (d durable) Open(t testing.TB) storage.Store {
 
 func BenchmarkStore(b *testing.B) {
 	storagetest.Benchmarks(b, func(t testing.TB) storagetest.Database { return durable{fresh(t).(file)} })
+}
+
+// Whoever makes the file switches it to write-ahead logging, and for that SQLite itself does not wait: of two consoles that were
+// started at once on an empty folder, one failed on the spot.
+func TestOpeningWaitsForWhoeverMakesTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gatecamp.db")
+	other, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close() //nolint:errcheck // only for the test
+	other.SetMaxOpenConns(1)
+	for _, statement := range []string{"CREATE TABLE gatecamp (id INTEGER)", "BEGIN IMMEDIATE"} {
+		if _, err := other.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const wait = 200 * time.Millisecond
+	started := time.Now()
+	_, err = sqlite.Open(t.Context(), sqlite.Config{Path: path, Relaxed: true, Wait: wait})
+	if waited := time.Since(started); !errors.Is(err, storage.ErrLocked) || waited < wait {
+		t.Errorf("opening ended after %v with %v, want %v and storage.ErrLocked", waited, err, wait)
+	}
+	if _, err := other.ExecContext(t.Context(), "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Relaxed: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
 }

@@ -125,6 +125,14 @@ func testSources(t *testing.T, s suite) {
 		if later := must(s.ChangedAccounts(t.Context(), "one", at.Add(time.Microsecond)))(t); len(later) != 0 {
 			t.Errorf("changed later: %+v", later)
 		}
+		linked := moved
+		for i, now := range []snowflake.ID{7, 8, 0} {
+			linked.Discord, linked.Revision, linked.Changed, linked.Was = now, uint64(30+i), time.Time{}, 0
+			at := noon.Add(2*time.Minute + time.Duration(i+1)*time.Second)
+			d := must(s.NoteRead(t.Context(), healthy("one", at, 2, linked, c)))(t)
+			linked.Changed, linked.Was = at, []snowflake.ID{0, 7, 8}[i]
+			same(t, []storage.AccountRevision{linked}, d, "which Discord account it was")
+		}
 		blind := storage.SourceRead{Source: "one", At: noon.Add(3 * time.Minute), Verdict: "blind", Reasons: []string{"unreachable"}}
 		if d := must(s.NoteRead(t.Context(), blind))(t); len(d) != 0 {
 			t.Errorf("a blind read changed %+v", d)

@@ -1,0 +1,250 @@
+package discord
+
+import (
+	"maps"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/disgoorg/disgo/discord"
+	"github.com/disgoorg/snowflake/v2"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+const (
+	someGuild snowflake.ID = 900
+	someBot   snowflake.ID = 42
+)
+
+func someRole(id snowflake.ID) discord.Role {
+	return discord.Role{ID: id, Name: "r", Position: int(id)}
+}
+
+func someMember(id snowflake.ID, roles ...snowflake.ID) discord.Member {
+	joined := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	return discord.Member{User: discord.User{ID: id}, RoleIDs: roles, JoinedAt: &joined}
+}
+
+// truth is the guild as Discord has it.
+type truth struct {
+	members map[snowflake.ID][]snowflake.ID // roles ascending
+	roles   []snowflake.ID
+}
+
+func (w *truth) drop(role snowflake.ID) {
+	w.roles = slices.DeleteFunc(w.roles, func(r snowflake.ID) bool { return r == role })
+	for id, roles := range w.members {
+		w.members[id] = slices.DeleteFunc(slices.Clone(roles), func(r snowflake.ID) bool { return r == role })
+	}
+}
+
+// shows is the mirror in the form of the truth.
+func (m *mirror) shows() map[snowflake.ID][]snowflake.ID {
+	g, members, _ := m.picture()
+	all := map[snowflake.ID][]snowflake.ID{}
+	for _, a := range members {
+		all[a.ID] = []snowflake.ID{}
+		for i := range a.Roles.All() {
+			all[a.ID] = append(all[a.ID], g.Roles[i].ID)
+		}
+	}
+	return all
+}
+
+// Whatever happens while members are read, and however late a chunk is looked at: the mirror ends as Discord is, and counts as
+// complete.
+func TestEventsAndAFullReadSideBySideEndAsDiscordIs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := &truth{members: map[snowflake.ID][]snowflake.ID{}, roles: []snowflake.ID{1, 2, 3}}
+		m := newMirror(someGuild, someBot)
+		for id := range snowflake.ID(rapid.IntRange(0, 6).Draw(t, "members")) {
+			w.members[100+id] = []snowflake.ID{1}
+		}
+		if err := m.setGuild("g", 7, []discord.Role{someRole(1), someRole(2), someRole(3)}, len(w.members)); err != nil {
+			t.Fatal(err)
+		}
+		id := rapid.Custom(func(t *rapid.T) snowflake.ID { return snowflake.ID(100 + rapid.IntRange(0, 7).Draw(t, "id")) })
+		newest := snowflake.ID(3)
+		happen := func(when string) {
+			for range rapid.IntRange(0, 6).Draw(t, "events "+when) {
+				who := id.Draw(t, "who")
+				_, here := w.members[who]
+				var has []snowflake.ID
+				for _, r := range w.roles {
+					if rapid.Bool().Draw(t, "has") {
+						has = append(has, r)
+					}
+				}
+				slices.Sort(has)
+				a := someMember(who, has...)
+				switch what := rapid.IntRange(0, 4).Draw(t, "what"); {
+				case what == 0 && here:
+					delete(w.members, who)
+					m.drop(who)
+				case what == 1 && len(w.roles) > 1:
+					role := rapid.SampledFrom(w.roles).Draw(t, "role")
+					w.drop(role)
+					m.dropRole(role)
+				case what == 2:
+					newest++ // no id is used twice
+					w.roles = append(w.roles, newest)
+					m.putRole(someRole(newest))
+				case here:
+					w.members[who] = append([]snowflake.ID{}, has...)
+					m.put(&a, false)
+				default:
+					w.members[who] = append([]snowflake.ID{}, has...)
+					m.put(&a, true)
+				}
+			}
+		}
+		happen("before") // the members that are there are not known yet
+		m.beginRead()
+		ids := slices.Sorted(maps.Keys(w.members))
+		var sent [][]discord.Member // chunks on their way
+		for _, part := range slices.Collect(slices.Chunk(ids, 2)) {
+			var chunk []discord.Member
+			for _, id := range part {
+				if roles, here := w.members[id]; here { // Discord sends them as they are when it sends them
+					chunk = append(chunk, someMember(id, slices.Clone(roles)...))
+				}
+			}
+			sent = append(sent, chunk)
+			happen("during")
+			if rapid.Bool().Draw(t, "looked at at once") {
+				m.add(sent[0])
+				sent = sent[1:]
+			}
+		}
+		for _, chunk := range sent {
+			happen("late")
+			m.add(chunk)
+		}
+		p := m.endRead()
+		if p.count == countWrong || p.missed {
+			t.Fatalf("not proven: %+v", p)
+		}
+		m.believe()
+		happen("after")
+		if _, _, complete := m.picture(); !complete {
+			t.Error("not complete any more")
+		}
+		if diff := cmp.Diff(w.members, m.shows()); diff != "" {
+			t.Errorf("the mirror is not what Discord is (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestAMissedEventSpoilsTheReadThatIsUnderWay(t *testing.T) {
+	m := newMirror(someGuild, someBot)
+	if err := m.setGuild("g", 7, nil, 1); err != nil {
+		t.Fatal(err)
+	}
+	m.beginRead()
+	m.add([]discord.Member{someMember(100)})
+	m.doubt()
+	if p := m.endRead(); !p.missed {
+		t.Errorf("proof %+v", p)
+	}
+	m.believe()
+	if _, _, complete := m.picture(); complete {
+		t.Error("the list counts as complete")
+	}
+}
+
+func TestAReadThatShowsFewerThanClaimedIsNotProven(t *testing.T) {
+	for name, c := range map[string]struct {
+		claimed, shown, joins int
+		want                  countProof
+	}{
+		"all":                      {3, 3, 0, countRight},
+		"one is missing":           {4, 3, 0, countWrong},
+		"one joined meanwhile":     {3, 3, 1, countRight},
+		"two too many":             {1, 3, 0, countWrong},
+		"nobody says how many":     {-1, 3, 0, countUnknown},
+		"more missing than joined": {6, 3, 1, countWrong},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMirror(someGuild, someBot)
+			if err := m.setGuild("g", 7, nil, c.claimed); err != nil {
+				t.Fatal(err)
+			}
+			m.beginRead()
+			var members []discord.Member
+			for i := range c.shown {
+				members = append(members, someMember(snowflake.ID(100+i)))
+			}
+			m.add(members)
+			for i := range c.joins {
+				a := someMember(snowflake.ID(500 + i))
+				m.put(&a, true)
+			}
+			if p := m.endRead(); p.count != c.want {
+				t.Errorf("proof %+v, want %v", p, c.want)
+			}
+		})
+	}
+}
+
+// fill reads n members into a mirror as a full read does.
+func fill(m *mirror, n int) {
+	m.beginRead()
+	chunk := make([]discord.Member, 0, 1000)
+	for i := range n {
+		id := snowflake.ID(100_000_000_000 + i*977)
+		chunk = append(chunk, someMember(id, snowflake.ID(1+i%5), snowflake.ID(6+i%7), snowflake.ID(13+i%11)))
+		if len(chunk) == cap(chunk) {
+			m.add(chunk)
+			chunk = chunk[:0]
+		}
+	}
+	m.add(chunk)
+	m.endRead()
+}
+
+// heapOf is what a value of n members costs once everything else is gone.
+func heapOf(n int) (m *mirror, bytes uint64) {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	m = newMirror(someGuild, someBot)
+	var roles []discord.Role
+	for i := range 30 {
+		roles = append(roles, someRole(snowflake.ID(1+i)))
+	}
+	if err := m.setGuild("g", 7, roles, n); err != nil {
+		panic(err)
+	}
+	fill(m, n)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	return m, after.HeapAlloc - before.HeapAlloc
+}
+
+func TestAMirrorOf250000MembersFitsIn12Megabytes(t *testing.T) {
+	const n = 250_000
+	m, bytes := heapOf(n)
+	if perMember := float64(bytes) / n; perMember > 40 || bytes > 12<<20 {
+		t.Errorf("%d members take %.1f MB, %.1f bytes each; want at most 12 MB and 40 bytes", n, float64(bytes)/(1<<20), perMember)
+	}
+	runtime.KeepAlive(m)
+}
+
+func BenchmarkMirrorBytesPerMember(b *testing.B) {
+	const n = 250_000
+	for b.Loop() {
+		m, bytes := heapOf(n)
+		b.ReportMetric(float64(bytes)/n, "bytes/member")
+		b.ReportMetric(float64(bytes)/(1<<20), "MB")
+		runtime.KeepAlive(m)
+	}
+}
+
+func BenchmarkKnown(b *testing.B) {
+	m, _ := heapOf(250_000)
+	for b.Loop() {
+		m.unsorted()
+	}
+}

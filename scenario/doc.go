@@ -1,0 +1,26 @@
+// Package scenario tells stories about the whole system: the real program, as a process of its own, on SQLite, with real disgo, against
+// the local Discord. Each file in testdata is one promise made to users.
+//
+// What must stay true: a story can fail. What it claims is read from Discord's side or from the record, never from the program's mouth
+// alone; it waits for signals, never for time.
+//
+// A story is a txtar archive: words, a world (guild.json, auth.json, policy.yaml, channels.json), further files that it names, what is
+// expected (want-requests and the like; `go test ./scenario -update` writes them), and story, one step a line:
+//
+//	setup                          bind, set the policy, a report, and its acknowledgement
+//	$ audit run --yes => 4         run the program; it must exit with 4 (0 without =>, or killed)
+//	says "text" · silent "text"    of the last answer
+//	before METHOD PATH : STEP      when the program's next such call arrives, do that first; a * in PATH is any one part
+//	after METHOD PATH : STEP       likewise, when Discord has answered and the program has not heard it yet
+//	each METHOD PATH N : STEP      before every N-th such call
+//	kill · cut · shorten                   end the program at once, by SIGKILL · the call does not go on · half of the list that is answered is missing
+//	auth FILE|missing              what Auth says from now on
+//	fault NAME at=1 count=1 method=DELETE route=/…
+//	give, take ID ROLE · leave ID · delete-role ROLE · raise ROLE POSITION · permissions ROLE BITS · down · up · advance 1s
+//	auth-writes ID ROLE…           Alliance Auth writes the member's whole array
+//	two-factor · intents none · token TOKEN · guild ID     the bot, or its settings, are not as they should be
+//	dead                           the last sign of life of the run is a minute old
+//	holds ID ROLE… · gone ID · here ID
+//	calls METHOD PATH N            the program made exactly N such calls so far; calls 429 0: so many answers of 429
+//	want NAME                      the record is as in want-NAME: requests, trail, actions, findings, runs
+package scenario
