@@ -130,7 +130,9 @@ func (c *Client) options(cfg Config, d *dispatcher, quiet *slog.Logger) []bot.Co
 		requests = append(requests, rest.WithURL(strings.TrimSuffix(cfg.APIURL, "/")+fmt.Sprintf("/v%d", rest.Version)))
 	}
 	socket := []gateway.ConfigOpt{
-		gateway.WithIntents(intents), gateway.WithCompression(gateway.CompressionZstdStream), gateway.WithEnableRawEvents(true),
+		// Not one of the compressed streams: disgo v0.19.6 closes their decoder while another goroutine reads from it, which ends the
+		// program with a panic now and then, when a socket is closed under load.
+		gateway.WithIntents(intents), gateway.WithCompression(gateway.CompressionZlibPayload), gateway.WithEnableRawEvents(true),
 		gateway.WithIdentifyRateLimiter(&identifyGuard{next: gateway.NewIdentifyRateLimiter(), quit: c.quit, log: cfg.Log}),
 		gateway.WithCloseHandler(func(_ gateway.Gateway, err error, reconnect bool) { c.gaveUp(err, reconnect) }),
 	}

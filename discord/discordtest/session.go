@@ -70,19 +70,20 @@ func (s *Server) dispatch(sess *session, g *guild, name string, data []byte) {
 // pushFaults are what Discord does by itself in the middle of a stream. They are drawn before the dispatch is sent, so that a fault that is ordered
 // once a bot has it counts from the next, and happen after it.
 func (s *Server) pushFaults(sess *session, g *guild, at site) (happen func()) {
-	heard := sess.conn != nil // a session that is cut off would waste them
-	reconnect, resumable, anew := heard && s.fires(FaultOp7, at), heard && s.fires(FaultOp9Resumable, at), heard && s.fires(FaultOp9New, at)
+	connected := sess.conn != nil
+	reconnect := connected && s.fires(FaultOp7, at)
+	resumable, anew := connected && s.fires(FaultOp9Resumable, at), connected && s.fires(FaultOp9New, at)
 	down := g != nil && s.fires(FaultGuildUnavailable, at)
 	return func() {
-		if reconnect {
+		if reconnect && sess.conn != nil {
 			sess.control(opReconnect, "null")
 		}
-		if resumable {
+		if resumable && sess.conn != nil {
 			sess.control(opInvalidSession, "true")
 			sess.conn.parted = sess
 			s.unbind(sess)
 		}
-		if anew {
+		if anew && sess.conn != nil {
 			s.invalidate(sess)
 		}
 		if down {
