@@ -261,3 +261,22 @@ func TestTheListOfMembersComesInPagesAndWhole(t *testing.T) {
 		t.Errorf("%d at once, %d in pages, %d without a limit: want 2507, 2507, 1000", len(all), len(paged), len(preset))
 	}
 }
+
+func TestAWorldsErrorIsAtItsLine(t *testing.T) {
+	const members = `"guild_members": []}`
+	for name, c := range map[string]struct{ text, want string }{
+		"a slip deep inside":  {"-- guild.json --\n{\"guild_roles\": [\n{\"id\": \"1\", \"name\": \"x\"},\n{\"id\": }], " + members, "w.txtar:4: guild.json: guild_roles: invalid character '}' looking for beginning of value; want JSON"},
+		"something follows":   {"-- guild.json --\n{\"guild_roles\": [],\n" + members + "\nmore", "w.txtar:4: guild.json: invalid character 'm' after top-level value; want JSON"},
+		"it ends too early":   {"-- guild.json --\n{\"guild_roles\": [],\n", "w.txtar:2: guild.json: unexpected end of JSON input; want JSON"},
+		"a channel twice":     {"-- guild.json --\n{\"guild_roles\": [], " + members + "\n-- channels.json --\n[{\"id\": \"7\", \"name\": \"a\"},\n{\"id\": \"7\", \"name\": \"b\"}]", "w.txtar:5: channels.json: [1].id: 7 is there a second time; want each channel once"},
+		"a time that is none": {"-- guild.json --\n{\"guild_roles\": [], \"guild_members\": [[\n{\"user\": {\"id\": \"5\", \"username\": \"a\"}, \"joined_at\": \"soon\"}]]}", "w.txtar:3: guild.json: guild_members[0][0]: soon is no time; want one like 2026-03-01T12:00:00Z"},
+		"not an object":       {"-- guild.json --\n{\"guild_roles\": [],\n\"guild\": 5, " + members, "w.txtar:3: guild.json: guild: a number does not fit; want an object"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := discordtest.ParseWorld("w.txtar", []byte(c.text))
+			if err == nil || err.Error() != c.want {
+				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+		})
+	}
+}
