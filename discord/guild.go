@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -197,7 +198,11 @@ func (g *Guild) readAll(ctx context.Context, early bool) (doubt string, err erro
 			return "", err
 		}
 		if err != nil {
-			g.c.log.WarnContext(ctx, "members are read page by page", "guild", g.id, "why", err)
+			level := slog.LevelWarn
+			if errors.Is(err, ErrTooEarly) { // an earlier process asked: nothing is wrong
+				level = slog.LevelInfo
+			}
+			g.c.log.Log(ctx, level, "members are read page by page", "guild", g.id, "why", err)
 		}
 	}
 	if !chunked || err != nil || p.missed || p.count == countWrong {
