@@ -80,7 +80,7 @@ func TestASessionGoesOnAfterARestart(t *testing.T) {
 	cfg2.Session, cfg2.Routes = session, first.Routes()
 	second, err := discord.Open(t.Context(), cfg2)
 	must(t, err)
-	defer second.Close(context.Background())
+	defer second.Close(context.WithoutCancel(t.Context()))
 	b.await(t, func(e audit.Event) bool { return e.Why == audit.MemberChanged && e.Member == pilot })
 	b.await(t, func(e audit.Event) bool { return e.Why == audit.SessionKept })
 	p := picture(t, second.Guild(guild))
@@ -99,7 +99,7 @@ func TestASessionThatIsOverBecomesANewOne(t *testing.T) {
 	cfg.Session = discord.Session{ID: "gone", ResumeURL: s.GatewayURL(), Sequence: 5}
 	c, err := discord.Open(t.Context(), cfg)
 	must(t, err)
-	defer c.Close(context.Background())
+	defer c.Close(context.WithoutCancel(t.Context()))
 	b.await(t, func(e audit.Event) bool { return e.Why == audit.SessionNew })
 	if p := picture(t, c.Guild(guild)); !p.Complete {
 		t.Errorf("not complete: %s", p.Doubt)
@@ -155,7 +155,7 @@ func TestClosingTheClientLetsEverybodyGo(t *testing.T) {
 		_ = i
 	}
 	go func() {
-		_, err := g.Reserve(context.Background(), discord.Offer{Actions: []audit.Action{strip(pilot+2, fleet)}, Linked: true})
+		_, err := g.Reserve(context.WithoutCancel(t.Context()), discord.Offer{Actions: []audit.Action{strip(pilot+2, fleet)}, Linked: true})
 		waits <- err
 	}()
 	c.Close(t.Context())

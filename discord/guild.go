@@ -81,6 +81,13 @@ func (g *Guild) visible() bool {
 // WaitVisible waits until Discord shows the guild. A guild that the bot is not in is a problem at once; an outage lasts as long as
 // the context.
 func (g *Guild) WaitVisible(ctx context.Context) error {
+	select {
+	case <-g.c.begun:
+	case <-g.c.closed:
+		return g.c.Err()
+	case <-ctx.Done():
+		return notInSight(g.id).Because(context.Cause(ctx))
+	}
 	switch {
 	case g.visible():
 		return nil
@@ -186,36 +193,47 @@ func (g *Guild) picture(doubt string) Picture {
 
 // readAll reads every member anew and says what speaks against the list being complete; nothing: it is.
 func (g *Guild) readAll(ctx context.Context, early bool) (doubt string, err error) {
-	var p proof
-	chunked := !early
-	if chunked {
-		g.asked = time.Now()
-		p, err = g.read(func(visit func([]discord.Member)) error {
-			_, err := g.c.chunks.all(ctx, g.c.bot, g.id, visit)
-			return err
-		})
-		if err != nil && ctx.Err() != nil {
+	var first, p proof
+	if !early {
+		if first, err = g.chunked(ctx); err != nil {
 			return "", err
 		}
-		if err != nil {
-			level := slog.LevelWarn
-			if errors.Is(err, ErrTooEarly) { // an earlier process asked: nothing is wrong
-				level = slog.LevelInfo
-			}
-			g.c.log.Log(ctx, level, "members are read page by page", "guild", g.id, "why", err)
-		}
+		p = first
 	}
-	if !chunked || err != nil || p.missed || p.count == countWrong {
-		first := p
+	for n := 0; n < pageReads && (p.members == 0 || p.missed || p.count == countWrong && n == 0); n++ {
 		if p, err = g.read(func(visit func([]discord.Member)) error { return g.pages(ctx, visit) }); err != nil {
 			return "", err
 		}
-		// Discord's own claim may be wrong: two reads by different ways that agree are a better one.
-		if p.count == countWrong && first.members > 0 && agree(first, p) {
-			p.count = countUnknown
-		}
+	}
+	// Discord's own claim may be wrong: two reads by different ways that agree are a better one.
+	if p.count == countWrong && first.members > 0 && agree(first, p) {
+		p.count = countUnknown
 	}
 	return g.judge(ctx, p), nil
+}
+
+// pageReads is how often all members are read page by page when sessions end meanwhile.
+const pageReads = 3
+
+// chunked reads every member over the gateway; where that does not work it has no proof.
+func (g *Guild) chunked(ctx context.Context) (proof, error) {
+	g.asked = time.Now()
+	p, err := g.read(func(visit func([]discord.Member)) error {
+		_, err := g.c.chunks.all(ctx, g.c.bot, g.id, visit)
+		return err
+	})
+	if err != nil && ctx.Err() != nil {
+		return proof{}, err
+	}
+	if err != nil {
+		level := slog.LevelWarn
+		if errors.Is(err, ErrTooEarly) { // an earlier process asked: nothing is wrong
+			level = slog.LevelInfo
+		}
+		g.c.log.Log(ctx, level, "members are read page by page", "guild", g.id, "why", err)
+		return proof{}, nil
+	}
+	return p, nil
 }
 
 func agree(a, b proof) bool {

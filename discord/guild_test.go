@@ -3,6 +3,7 @@ package discord_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func truth(t testing.TB, s *discordtest.Server) map[snowflake.ID][]snowflake.ID 
 
 func picture(t testing.TB, g *discord.Guild) discord.Picture {
 	t.Helper()
-	p, err := g.Picture(context.Background())
+	p, err := g.Picture(context.WithoutCancel(t.Context()))
 	must(t, err)
 	return p
 }
@@ -90,7 +91,7 @@ func TestWhateverHappensToTheChunksThePictureIsWholeOrSaysThatItIsNot(t *testing
 			}
 			pages := false
 			for _, r := range s.Requests(0) {
-				pages = pages || r.Method == "GET" && r.Route == "/guilds/{g}/members"
+				pages = pages || r.Method == http.MethodGet && r.Route == "/guilds/{g}/members"
 			}
 			if pages != c.pages {
 				t.Errorf("read page by page: %v, want %v", pages, c.pages)

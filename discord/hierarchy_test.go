@@ -45,12 +45,12 @@ func TestTheUntouchableAreNeverTouched(t *testing.T) {
 			return
 		}
 		top := topOf(roles, held[someBot])
-		switch a.Kind {
-		case audit.RemoveRole:
+		switch {
+		case a.Kind == audit.RemoveRole:
 			if a.Role < 1 || a.Role > 8 || roles[a.Role-1].Managed || !under(roles[a.Role-1], top) {
 				t.Errorf("%v may be sent, with the bot at %+v and roles %+v", a, top, roles)
 			}
-		case audit.KickMember, audit.BanMember:
+		case a.Kind == audit.KickMember || a.Kind == audit.BanMember:
 			if a.Member == owner || !under(topOf(roles, held[a.Member]), top) {
 				t.Errorf("%v may be sent; the owner is %d, the bot at %+v, the member at %+v", a, owner, top, topOf(roles, held[a.Member]))
 			}

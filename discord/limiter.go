@@ -71,16 +71,6 @@ type Limiter struct {
 	once    sync.Once
 }
 
-// bucket is one of Discord's counters.
-type bucket struct {
-	limit     int // -1: not known yet, then one request at a time finds out
-	remaining int
-	inflight  int
-	reset     time.Time // end of the window; zero: no window has begun
-	waiting   [2]int    // by Priority
-	wake      chan struct{}
-}
-
 var _ rest.RateLimiter = (*Limiter)(nil)
 
 // NewLimiter starts with nothing known but the given routes.
@@ -285,31 +275,6 @@ func (l *Limiter) admit(now time.Time, b *bucket, e *rest.CompiledEndpoint, p Pr
 	return l.token(now, p)
 }
 
-// roll begins a new window when the old one is over: what is in flight counts in the new one.
-func (b *bucket) roll(now time.Time) {
-	if b.limit >= 0 && !b.reset.IsZero() && !b.reset.After(now) {
-		b.remaining, b.reset = b.limit-b.inflight, time.Time{}
-	}
-}
-
-// spare reports whether bulk work leaves enough for live work: three of ten slots until just before the end of the window.
-func (b *bucket) spare(now time.Time) (time.Time, bool) {
-	if b.limit < 0 {
-		return now, b.waiting[Live] == 0
-	}
-	keep := max(b.limit*3/10, b.waiting[Live])
-	if b.remaining > keep {
-		return now, true
-	}
-	if b.reset.IsZero() { // the window has not begun: whoever is in flight begins it
-		return now.Add(scoutAgain), false
-	}
-	if back := b.reset.Add(-endOfWindow); now.Before(back) {
-		return back, false
-	}
-	return b.reset, b.remaining > b.waiting[Live]
-}
-
 // token takes one from the global rate; bulk work leaves two of them to live work.
 func (l *Limiter) token(now time.Time, p Priority) (time.Time, bool) {
 	if !l.filled.IsZero() {
@@ -398,20 +363,6 @@ func (l *Limiter) tooMany(b *bucket, h http.Header, now time.Time) {
 	b.limit, b.remaining, b.reset = max(b.limit, 1), 0, now.Add(wait)
 }
 
-// patience is how long a 429 asks to wait.
-func patience(h http.Header) time.Duration {
-	wait := max(seconds(h.Get("Retry-After")), seconds(h.Get("X-RateLimit-Reset-After")))
-	if h.Get("X-RateLimit-Scope") == "shared" { // there the window's end is wrong
-		wait = seconds(h.Get("Retry-After"))
-	}
-	return max(wait, time.Second) + margin
-}
-
-// everywhere reports whether a 429 is about everything that is sent: the global limit has no bucket, and neither has the edge before Discord.
-func everywhere(h http.Header) bool {
-	return h.Get("X-RateLimit-Bucket") == "" || h.Get("X-RateLimit-Scope") == "global" || h.Get("X-RateLimit-Global") != ""
-}
-
 // rename moves a bucket under Discord's name, where it meets the other routes that share it.
 func (l *Limiter) rename(e *rest.CompiledEndpoint, b *bucket, name string) *bucket {
 	if l.hashes[route(e)] == name {
@@ -434,22 +385,6 @@ func (l *Limiter) rename(e *rest.CompiledEndpoint, b *bucket, name string) *buck
 	return shared
 }
 
-// learn takes what the headers of an answer say.
-func (b *bucket) learn(h http.Header, now time.Time) {
-	limit, _ := strconv.Atoi(h.Get("X-RateLimit-Limit"))
-	left, _ := strconv.Atoi(h.Get("X-RateLimit-Remaining"))
-	reset := now.Add(seconds(h.Get("X-RateLimit-Reset-After")) + margin)
-	switch {
-	case b.limit >= 0 && b.reset.IsZero(): // a window that we began: our own count knows what else is under way
-		b.remaining, b.reset = min(b.remaining, left), reset
-	case b.limit < 0 || reset.After(b.reset.Add(100*time.Millisecond)): // one that began without us
-		b.remaining, b.reset = left-b.inflight, reset
-	default:
-		b.remaining = min(b.remaining, left)
-	}
-	b.limit = max(limit, 1)
-}
-
 // giveBack is Release: as if nobody had waited.
 func (l *Limiter) giveBack(e *rest.CompiledEndpoint) {
 	l.mu.Lock()
@@ -459,13 +394,6 @@ func (l *Limiter) giveBack(e *rest.CompiledEndpoint) {
 	b.remaining++
 	b.awake()
 }
-
-func (b *bucket) awake() {
-	close(b.wake)
-	b.wake = make(chan struct{})
-}
-
-func (b *bucket) idle() bool { return b.inflight == 0 && b.waiting == [2]int{} }
 
 // dropIdle forgets buckets that nobody uses, so that a guild that was left does not stay in memory.
 func (l *Limiter) dropIdle(now time.Time) {
@@ -517,12 +445,4 @@ func route(e *rest.CompiledEndpoint) string { return e.Endpoint.Method + " " + e
 // exempt routes do not count in the global rate (docs: topics/rate-limits).
 func exempt(e *rest.CompiledEndpoint) bool {
 	return strings.Contains(e.Endpoint.Route, "{interaction.token}") || strings.HasPrefix(e.Endpoint.Route, "/webhooks/{webhook.id}/{webhook.token}")
-}
-
-func seconds(s string) time.Duration {
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || f < 0 || f > 1<<31 {
-		return 0
-	}
-	return time.Duration(f * float64(time.Second))
 }

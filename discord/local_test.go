@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -52,7 +53,7 @@ func here(t testing.TB, n int, change ...func(*discordtest.Config)) *discordtest
 	for _, c := range change {
 		c(&cfg)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	s, wait, err := discordtest.Start(ctx, cfg)
 	if err != nil {
 		cancel()
@@ -66,8 +67,6 @@ func here(t testing.TB, n int, change ...func(*discordtest.Config)) *discordtest
 	})
 	return s
 }
-
-func unlimited(c *discordtest.Config) { c.Unlimited = true }
 
 // book is a log, and every event, of one client.
 type book struct {
@@ -121,7 +120,7 @@ func config(s *discordtest.Server) (discord.Config, *book) {
 	b := &book{wake: make(chan struct{})}
 	return discord.Config{
 		Token: secret.New(s.Bot(discordtest.BotGatecamp).Token), APIURL: s.APIURL(), Log: slog.New(slog.NewTextHandler(b, nil)), OnEvent: b.event,
-		ChunkIdle: 300 * time.Millisecond, EchoWithin: time.Second, LookAgain: 50 * time.Millisecond, CountsSettle: 300 * time.Millisecond,
+		ChunkIdle: time.Second, EchoWithin: time.Second, LookAgain: 50 * time.Millisecond, CountsSettle: 300 * time.Millisecond,
 	}, b
 }
 
@@ -132,13 +131,13 @@ func client(t testing.TB, s *discordtest.Server, change ...func(*discord.Config)
 	for _, c := range change {
 		c(&cfg)
 	}
-	c, err := discord.Open(context.Background(), cfg)
+	c, err := discord.Open(context.WithoutCancel(t.Context()), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close(context.Background()) })
+	t.Cleanup(func() { c.Close(context.WithoutCancel(t.Context())) })
 	g := c.Guild(guild)
-	if err := g.WaitVisible(context.Background()); err != nil {
+	if err := g.WaitVisible(context.WithoutCancel(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	return c, g, b
@@ -173,12 +172,12 @@ func kick(member snowflake.ID) audit.Action {
 func do(t testing.TB, g *discord.Guild, o discord.Offer) (outcomes []audit.Outcome) {
 	t.Helper()
 	for len(o.Actions) > 0 {
-		slot, err := g.Reserve(context.Background(), o)
+		slot, err := g.Reserve(context.WithoutCancel(t.Context()), o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		n := slot.Covers()
-		outcomes = append(outcomes, slot.Do(context.Background(), o.Actions[:n], "for the test")...)
+		outcomes = append(outcomes, slot.Do(context.WithoutCancel(t.Context()), o.Actions[:n], "for the test")...)
 		o.Actions = o.Actions[n:]
 	}
 	return outcomes
@@ -197,7 +196,7 @@ func holds(t testing.TB, s *discordtest.Server, member snowflake.ID) []snowflake
 // writes are the calls that change a member, as "METHOD route status".
 func writes(s *discordtest.Server) (list []string) {
 	for _, r := range s.Requests(0) {
-		if r.Bot == discordtest.BotGatecamp && r.Method != "GET" {
+		if r.Bot == discordtest.BotGatecamp && r.Method != http.MethodGet {
 			list = append(list, fmt.Sprintf("%s %s %d", r.Method, r.Route, r.Status))
 		}
 	}

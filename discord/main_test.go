@@ -2,7 +2,6 @@ package discord_test
 
 import (
 	"flag"
-	"os"
 	"testing"
 )
 
@@ -12,5 +11,5 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "16"); err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run())
+	m.Run() // its result is the exit code
 }

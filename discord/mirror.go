@@ -118,22 +118,21 @@ func (m *mirror) place() {
 	m.guild.BotTop, m.guild.BotTopRole = top.Position, top.ID
 }
 
-// putRole takes a role that was made or edited; the answer says whether there was room for it.
-func (m *mirror) putRole(r discord.Role) bool {
+// putRole takes a role that was made or edited. Where there is no room for it, the list of members no longer counts as complete.
+func (m *mirror) putRole(r discord.Role) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if i, known := m.index[r.ID]; known {
 		m.guild.Roles = slices.Clone(m.guild.Roles) // pictures share the old list
 		m.guild.Roles[i] = auditRole(r)
 		m.place()
-		return true
+		return
 	}
 	if len(m.guild.Roles) == audit.MaxRoles {
 		m.complete = false
-		return false
+		return
 	}
 	m.setRoles(append(slices.Clone(m.guild.Roles), auditRole(r)))
-	return true
 }
 
 // dropRole forgets a role: Discord does not say that its holders lost it.

@@ -2,6 +2,7 @@ package discord_test
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -272,7 +273,7 @@ func TestTheReasonReachesTheAuditLogWhole(t *testing.T) {
 	reason := "gatecamp run 7 by console:Björn + 50% 0123456789abcdef"
 	slot.Do(t.Context(), []audit.Action{strip(pilot, fleet)}, reason)
 	requests := s.Requests(0)
-	if i := slices.IndexFunc(requests, func(r discordtest.Request) bool { return r.Method == "DELETE" }); i < 0 || requests[i].Reason != reason {
+	if i := slices.IndexFunc(requests, func(r discordtest.Request) bool { return r.Method == http.MethodDelete }); i < 0 || requests[i].Reason != reason {
 		t.Errorf("requests %v, want the reason %q", requests, reason)
 	}
 }

@@ -51,8 +51,8 @@ func (l *Limiter) tellShared(e *rest.CompiledEndpoint, rs *http.Response) {
 		if rs.StatusCode == http.StatusTooManyRequests && everywhere(h) {
 			return l.cfg.Shared.Pause(ctx, patience(h))
 		}
-		limit, err := strconv.Atoi(h.Get("X-RateLimit-Limit"))
-		if err != nil || h.Get("X-RateLimit-Bucket") == "" {
+		limit, _ := strconv.Atoi(h.Get("X-RateLimit-Limit"))
+		if limit <= 0 || h.Get("X-RateLimit-Bucket") == "" {
 			return nil
 		}
 		left, _ := strconv.Atoi(h.Get("X-RateLimit-Remaining"))

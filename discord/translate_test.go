@@ -55,8 +55,14 @@ func TestAnEntryOfTheAuditLogSaysWhoGaveWhat(t *testing.T) {
 
 func TestWhatHasNoIdsIsNothing(t *testing.T) {
 	for _, data := range []gateway.EventData{
-		gateway.EventGuildMemberAdd{}, gateway.EventGuildRoleDelete{}, gateway.EventGuildCreate{}, gateway.EventGuildDelete{},
-		gateway.EventGuildAuditLogEntryCreate{}, gateway.EventUnknown{}, gateway.EventTypingStart{}, nil,
+		gateway.EventGuildMemberAdd{},
+		gateway.EventGuildRoleDelete{},
+		gateway.EventGuildCreate{},
+		gateway.EventGuildDelete{},
+		gateway.EventGuildAuditLogEntryCreate{},
+		gateway.EventUnknown{},
+		gateway.EventTypingStart{},
+		nil,
 	} {
 		if e, ok := translate(data, 0, seen); ok {
 			t.Errorf("%T became %v", data, e)

@@ -35,25 +35,17 @@ func (w *write) options() []rest.RequestOpt {
 
 // repeat calls until Discord answers anything but that it failed. Only for calls that may be made twice. Sent says that Discord may
 // have heard of one that failed.
-func (w *write) repeat(call func() error) (err error, sent bool) {
+func (w *write) repeat(call func() error) (sent bool, err error) {
 	for n := range attempts {
 		if err = call(); err == nil || !passing(err) {
-			return err, sent
+			return sent, err
 		}
 		sent = sent || !errors.Is(err, ErrNotSent)
-		if n+1 == attempts {
-			break
-		}
-		wait := firstPause<<n + rand.N(firstPause)
-		t := time.NewTimer(wait)
-		select {
-		case <-t.C:
-		case <-w.ctx.Done():
-			t.Stop()
-			return err, sent
+		if n+1 < attempts && w.rest(firstPause<<n+rand.N(firstPause)) != nil {
+			return sent, err
 		}
 	}
-	return err, sent
+	return sent, err
 }
 
 // passing reports whether it may work in a moment: Discord's own fault, or no answer.
@@ -70,7 +62,7 @@ func (w *write) role(a audit.Action) audit.Outcome {
 	if t == nil {
 		t = w.g.m.follow(w.member)
 	}
-	err, sent := w.repeat(func() error { return w.g.c.bot.Rest.RemoveMemberRole(w.g.id, w.member, a.Role, w.options()...) })
+	sent, err := w.repeat(func() error { return w.g.c.bot.Rest.RemoveMemberRole(w.g.id, w.member, a.Role, w.options()...) })
 	if err != nil {
 		return failure(a, err, sent)
 	}
@@ -84,7 +76,7 @@ func (w *write) role(a audit.Action) audit.Outcome {
 // remove kicks or bans.
 func (w *write) remove(a audit.Action) audit.Outcome {
 	t := w.g.m.follow(w.member)
-	err, sent := w.repeat(func() error {
+	sent, err := w.repeat(func() error {
 		if a.Kind == audit.BanMember {
 			return w.g.c.bot.Rest.AddBan(w.g.id, w.member, 0, w.options()...)
 		}

@@ -170,25 +170,26 @@ func (r *Run) undone() string {
 }
 
 func (r *Run) sources() string {
-	s := "Auth: " + r.Auth.Health.String()
+	var s strings.Builder
+	s.WriteString("Auth: " + r.Auth.Health.String())
 	for _, reason := range r.Auth.Reasons {
 		switch {
 		case reason.Fact == audit.Reachable:
-			s += "\n· it could not be read"
+			s.WriteString("\n· it could not be read")
 		case reason.Now == audit.Unknown:
-			s += "\n· " + words(reason.Fact.String()) + ": unknown"
+			s.WriteString("\n· " + words(reason.Fact.String()) + ": unknown")
 		default:
-			s += fmt.Sprintf("\n· %s: %d now, %d expected (%s)", words(reason.Fact.String()), reason.Now, reason.Want, reason.Fact.Unit())
+			s.WriteString(fmt.Sprintf("\n· %s: %d now, %d expected (%s)", words(reason.Fact.String()), reason.Now, reason.Want, reason.Fact.Unit()))
 		}
 	}
 	switch {
 	case r.Members == 0:
 	case r.Complete:
-		s += fmt.Sprintf("\nDiscord: every one of %s seen", count(r.Members, "member", "members"))
+		s.WriteString(fmt.Sprintf("\nDiscord: every one of %s seen", count(r.Members, "member", "members")))
 	default:
-		s += fmt.Sprintf("\nDiscord: %s seen, NOT every member", count(r.Members, "member", "members"))
+		s.WriteString(fmt.Sprintf("\nDiscord: %s seen, NOT every member", count(r.Members, "member", "members")))
 	}
-	return s
+	return s.String()
 }
 
 func (r *Run) lasted() string {

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -30,7 +31,7 @@ func withProgram(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	program = filepath.Join(dir, "gatecamp")
-	if out, err := exec.Command("go", "build", "-o", program, "gatecamp/cmd/gatecamp").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(context.Background(), "go", "build", "-o", program, "gatecamp/cmd/gatecamp").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "gatecamp cannot be built: %v\n%s", err, out)
 		return 1
 	}

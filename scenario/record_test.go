@@ -64,7 +64,7 @@ func (s *story) requests() string {
 func (s *story) lines(command []string, fields ...string) (string, error) {
 	output, code, err := s.run(command...)
 	if err != nil || code != 0 {
-		return "", fmt.Errorf("%q exits %d, %v:\n%s", command, code, err, output)
+		return "", fmt.Errorf("%q exits %d, %w:\n%s", command, code, err, output)
 	}
 	var b strings.Builder
 	for line := range strings.Lines(output) {
@@ -101,7 +101,7 @@ func shown(object map[string]any, fields []string) string {
 func (s *story) actions() (string, error) {
 	output, code, err := s.run("plan", "show", "--json")
 	if err != nil || code != 0 {
-		return "", fmt.Errorf("plan show exits %d, %v:\n%s", code, err, output)
+		return "", fmt.Errorf("plan show exits %d, %w:\n%s", code, err, output)
 	}
 	var plan struct {
 		Actions []map[string]any `json:"actions"`

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -120,7 +121,7 @@ func (s *story) setUp() error {
 		{"audit", "acknowledge", "1", "--reason", "read it"},
 	} {
 		if output, code, err := s.run(args...); err != nil || code != 0 {
-			return fmt.Errorf("%q exits %d, %v:\n%s", args, code, err, output)
+			return fmt.Errorf("%q exits %d, %w:\n%s", args, code, err, output)
 		}
 	}
 	return nil
@@ -310,7 +311,7 @@ func (s *story) authWrites(a []string) error {
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequest(http.MethodPatch, s.discord.APIURL()+s.inGuild("/members/"+a[0]), bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPatch, s.discord.APIURL()+s.inGuild("/members/"+a[0]), bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

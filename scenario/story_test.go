@@ -155,7 +155,7 @@ var errKilled = errors.New("killed")
 // run is one command of the program from beginning to end.
 func (s *story) run(args ...string) (output string, code int, err error) {
 	var out bytes.Buffer
-	cmd := exec.Command(program, args...)
+	cmd := exec.CommandContext(context.Background(), program, args...) // what ends it is the story
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.dir, s.env, &out, &out
 	if err := cmd.Start(); err != nil {
 		return "", 0, err

@@ -134,8 +134,8 @@ func (s *session) routes(ctx context.Context) (routes map[string]string, err err
 	if err != nil {
 		return nil, err
 	}
-	if json.Unmarshal([]byte(text), &routes) != nil {
-		return nil, nil //nolint:nilnil // they are found out again
+	if broken := json.Unmarshal([]byte(text), &routes); broken != nil {
+		routes = nil // they are found out again
 	}
 	return routes, nil
 }

@@ -189,14 +189,15 @@ func (f *filed) nameInAuth(id snowflake.ID) string {
 	if f.known == nil {
 		return id.String()
 	}
-	for _, i := range f.known.Linked(id) {
-		a := &f.known.Accounts[i]
-		if a.Main.Name != "" {
-			return fmt.Sprintf("%s (Auth user %s, %d)", visible(a.Main.Name), visible(a.Username), id)
-		}
-		return fmt.Sprintf("Auth user %s (%d)", visible(a.Username), id)
+	linked := f.known.Linked(id)
+	if len(linked) == 0 {
+		return id.String()
 	}
-	return id.String()
+	a := &f.known.Accounts[linked[0]]
+	if a.Main.Name != "" {
+		return fmt.Sprintf("%s (Auth user %s, %d)", visible(a.Main.Name), visible(a.Username), id)
+	}
+	return fmt.Sprintf("Auth user %s (%d)", visible(a.Username), id)
 }
 
 // roleName is a role for people.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -27,7 +28,7 @@ func onDiscord(t *testing.T) (*terminal, *discordtest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	s, wait, err := discordtest.Start(ctx, discordtest.Config{World: world})
 	if err != nil {
 		cancel()
@@ -55,7 +56,7 @@ func rolesAt(t *testing.T, s *discordtest.Server, id snowflake.ID) []snowflake.I
 
 func changesAt(s *discordtest.Server) (list []string) {
 	for _, r := range s.Requests(0) {
-		if r.Bot == discordtest.BotGatecamp && r.Method != "GET" {
+		if r.Bot == discordtest.BotGatecamp && r.Method != http.MethodGet {
 			list = append(list, fmt.Sprintf("%s %s %d", r.Method, r.Path, r.Status))
 		}
 	}
@@ -85,7 +86,7 @@ func TestALiveRunLooksThenActsOnlyWhenToldAndReleased(t *testing.T) {
 		t.Errorf("changes %v", w)
 	}
 	for _, r := range s.Requests(0) {
-		if r.Method == "DELETE" && !strings.Contains(r.Reason, "gatecamp run 2 by console:tester") {
+		if r.Method == http.MethodDelete && !strings.Contains(r.Reason, "gatecamp run 2 by console:tester") {
 			t.Errorf("reason %q", r.Reason)
 		}
 	}

@@ -1,7 +1,9 @@
 package discordtest
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -151,58 +153,79 @@ type rolePlace struct {
 	Position *int
 }
 
-// moveRoles puts roles at positions; those between give way by one, so that their order stays.
+// moveRoles puts roles at positions. One alone pushes those between aside, so that their order stays; a list is taken as it is. discord.js sends
+// every role of the guild for each move, @everyone and those above itself too: what counts is whether their order stays.
 func (s *Server) moveRoles(g *guild, a actor, places []rolePlace) error {
 	by, err := g.may(a, ManageRoles)
 	if err != nil {
 		return err
 	}
-	highest := g.top(by).Position
+	next := make(map[*Role]int, len(g.roles))
+	for _, r := range g.roles {
+		next[r] = r.Position
+	}
 	for _, p := range places {
 		r := g.roles[p.ID]
 		switch {
 		case r == nil:
 			return unknownRole()
 		case p.Position == nil:
-		case p.ID == g.id, *p.Position < 1:
+		case (p.ID == g.id) != (*p.Position == 0) || *p.Position < 0:
 			return invalidForm("NUMBER_TYPE_MIN", "int value should be greater than or equal to 1.", "position")
-		case !g.reaches(by, r), by.id != g.owner && *p.Position >= highest:
-			return missingPermissions()
+		case len(places) == 1:
+			shift(next, r, *p.Position)
+		default:
+			next[r] = *p.Position
 		}
+	}
+	if !g.mayMove(by, next) {
+		return missingPermissions()
 	}
 	if a.noEffect {
 		return nil
 	}
 	old := make(map[*Role]int, len(g.roles))
-	for _, r := range g.roles {
-		old[r] = r.Position
-	}
-	for _, p := range places {
-		if p.Position != nil {
-			g.shift(g.roles[p.ID], *p.Position)
-		}
+	for r, position := range next {
+		old[r], r.Position = r.Position, position
 	}
 	for _, r := range g.sortedRoles() {
-		if r.Position != old[r] {
-			change := auditChange{Key: "position", New: r.Position, Old: old[r]}
-			s.publish(g, entry(a, r.ID, auditRoleUpdate, change), s.roleEvent("GUILD_ROLE_UPDATE", g, r))
+		if r.Position == old[r] {
+			continue
 		}
+		change := auditChange{Key: "position", New: r.Position, Old: old[r]}
+		s.publish(g, entry(a, r.ID, auditRoleUpdate, change), s.roleEvent("GUILD_ROLE_UPDATE", g, r))
 	}
 	return nil
 }
 
-func (g *guild) shift(r *Role, to int) {
-	from := r.Position
-	for _, o := range g.roles {
-		switch {
-		case o == r || o.ID == g.id:
-		case from < o.Position && o.Position <= to:
-			o.Position--
-		case to <= o.Position && o.Position < from:
-			o.Position++
+// mayMove tells whether the roles that by does not reach keep their order above all that it does reach.
+func (g *guild) mayMove(by *member, next map[*Role]int) bool {
+	before := g.sortedRoles()
+	after := slices.SortedFunc(maps.Keys(next), func(a, b *Role) int { return cmp.Or(cmp.Compare(next[a], next[b]), cmp.Compare(b.ID, a.ID)) })
+	for i, r := range slices.Backward(before) {
+		if g.reaches(by, r) {
+			return true
+		}
+		if after[i] != r {
+			return false
 		}
 	}
-	r.Position = to
+	return true
+}
+
+// shift moves one role; those between give way by one.
+func shift(next map[*Role]int, r *Role, to int) {
+	from := next[r]
+	for o, at := range next {
+		switch {
+		case o == r || at == 0:
+		case from < at && at <= to:
+			next[o]--
+		case to <= at && at < from:
+			next[o]++
+		}
+	}
+	next[r] = to
 }
 
 // deleteRole removes a role from the guild and from everyone.

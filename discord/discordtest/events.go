@@ -47,7 +47,7 @@ func (s *Server) emit(e event) {
 		return // what happens during an outage is never told
 	}
 	var data []byte
-	for _, sess := range s.sessions {
+	for _, sess := range s.sessionsInOrder() {
 		if !sess.hears(e) {
 			continue
 		}
@@ -119,7 +119,7 @@ func (s *Server) setDown(g *guild, down bool) {
 		return
 	}
 	g.down = down
-	for _, sess := range s.sessions {
+	for _, sess := range s.sessionsInOrder() {
 		m := g.members.by[sess.app.user.id]
 		switch {
 		case m == nil || !sess.owns(g) || sess.intents&IntentGuilds == 0:

@@ -58,6 +58,7 @@ type conn struct {
 	codec    *codec
 	app      *application // nil before identify or resume
 	session  *session
+	parted   *session // after op 9 true: it can be resumed until the bot identifies here instead
 	sends    window
 	lastBeat time.Time
 	overdue  *time.Timer

@@ -290,7 +290,11 @@ func (c *call) prepare(r *http.Request) error {
 	case c.route.auth && c.app == nil && !(c.bearer != nil && c.route.oauth):
 		return unauthorized()
 	}
-	if err := c.readReason(r.Header.Get("X-Audit-Log-Reason")); err != nil {
+	reason := r.Header.Get("X-Audit-Log-Reason")
+	if reason == "" && c.version != 10 { // before v10 the query could carry it; discordgo's bans and kicks do so
+		reason = url.PathEscape(c.query.Get("reason"))
+	}
+	if err := c.readReason(reason); err != nil {
 		return err
 	}
 	return c.readBody(r)

@@ -62,6 +62,7 @@ type Server struct {
 	interactionTokens map[string]*interaction
 	deliveries        []Delivery
 	sessions          map[string]*session
+	identified        int
 	conns             map[int]*conn
 	connections       int
 }

@@ -2,6 +2,9 @@ package discordtest
 
 import (
 	"bytes"
+	"cmp"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,6 +17,7 @@ const sessionLife = 3 * time.Minute
 // session is what a bot identified: it outlives its connection, so that it can be resumed.
 type session struct {
 	id       string
+	number   int // in the order of identifies
 	app      *application
 	shard    [2]int
 	intents  Intents
@@ -66,17 +70,20 @@ func (s *Server) dispatch(sess *session, g *guild, name string, data []byte) {
 // pushFaults are what Discord does by itself in the middle of a stream. They are drawn before the dispatch is sent, so that a fault that is ordered
 // once a bot has it counts from the next, and happen after it.
 func (s *Server) pushFaults(sess *session, g *guild, at site) (happen func()) {
-	reconnect, resumable, anew := s.fires(FaultOp7, at), s.fires(FaultOp9Resumable, at), s.fires(FaultOp9New, at)
+	connected := sess.conn != nil
+	reconnect := connected && s.fires(FaultOp7, at)
+	resumable, anew := connected && s.fires(FaultOp9Resumable, at), connected && s.fires(FaultOp9New, at)
 	down := g != nil && s.fires(FaultGuildUnavailable, at)
 	return func() {
-		if reconnect {
+		if reconnect && sess.conn != nil {
 			sess.control(opReconnect, "null")
 		}
-		if resumable {
+		if resumable && sess.conn != nil {
 			sess.control(opInvalidSession, "true")
-			sess.unbind()
+			sess.conn.parted = sess
+			s.unbind(sess)
 		}
-		if anew {
+		if anew && sess.conn != nil {
 			s.invalidate(sess)
 		}
 		if down {
@@ -130,25 +137,31 @@ func (s *Server) invalidate(sess *session) {
 // forget drops a session; its connection, if any, goes on without one. mu is held.
 func (s *Server) forget(sess *session) {
 	delete(s.sessions, sess.id)
-	if sess.conn != nil {
-		sess.conn.session = nil
-		sess.unbind()
-		sess.conn = nil
-	}
+	s.unbind(sess)
 }
 
-// unbind lets the bot resume or identify on the same socket after op 9, as some libraries do.
-func (sess *session) unbind() {
+// sessionsInOrder are the sessions in the order of their identifies, so that a fault that counts hits the same one each time. mu is held.
+func (s *Server) sessionsInOrder() []*session {
+	return slices.SortedFunc(maps.Values(s.sessions), func(a, b *session) int { return cmp.Compare(a.number, b.number) })
+}
+
+// unbind parts a session from its connection, on which the bot may identify or resume again: discord.js does so after op 9. mu is held.
+func (s *Server) unbind(sess *session) {
 	if sess.conn != nil {
-		sess.conn.app = nil
+		sess.conn.session, sess.conn.app = nil, nil
+		sess.conn, sess.cutAt = nil, s.clock.Now()
 	}
 }
 
 // newSession answers an identify. mu is held.
 func (s *Server) newSession(c *conn, app *application, shard [2]int, intents Intents) *session {
-	sess := &session{id: secret(16), app: app, shard: shard, intents: intents, conn: c, bound: s.replayBound(app)}
+	s.identified++
+	sess := &session{id: secret(16), number: s.identified, app: app, shard: shard, intents: intents, conn: c, bound: s.replayBound(app)}
 	s.sessions[sess.id] = sess
-	c.session = sess
+	if c.parted != nil {
+		s.forget(c.parted)
+	}
+	c.session, c.parted = sess, nil
 	guilds := []object{}
 	for _, g := range s.guildsOf(app) {
 		if sess.owns(g) {

@@ -79,7 +79,7 @@ func TestOpeningWaitsForWhoeverMakesTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer other.Close() //nolint:errcheck // only for the test
+	defer other.Close()
 	other.SetMaxOpenConns(1)
 	for _, statement := range []string{"CREATE TABLE gatecamp (id INTEGER)", "BEGIN IMMEDIATE"} {
 		if _, err := other.ExecContext(t.Context(), statement); err != nil {

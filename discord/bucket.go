@@ -1,0 +1,87 @@
+package discord
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// bucket is one of Discord's counters.
+type bucket struct {
+	limit     int // -1: not known yet, then one request at a time finds out
+	remaining int
+	inflight  int
+	reset     time.Time // end of the window; zero: no window has begun
+	waiting   [2]int    // by Priority
+	wake      chan struct{}
+}
+
+// roll begins a new window when the old one is over: what is in flight counts in the new one.
+func (b *bucket) roll(now time.Time) {
+	if b.limit >= 0 && !b.reset.IsZero() && !b.reset.After(now) {
+		b.remaining, b.reset = b.limit-b.inflight, time.Time{}
+	}
+}
+
+// spare reports whether bulk work leaves enough for live work: three of ten slots until just before the end of the window.
+func (b *bucket) spare(now time.Time) (time.Time, bool) {
+	if b.limit < 0 {
+		return now, b.waiting[Live] == 0
+	}
+	keep := max(b.limit*3/10, b.waiting[Live])
+	if b.remaining > keep {
+		return now, true
+	}
+	if b.reset.IsZero() { // the window has not begun: whoever is in flight begins it
+		return now.Add(scoutAgain), false
+	}
+	if back := b.reset.Add(-endOfWindow); now.Before(back) {
+		return back, false
+	}
+	return b.reset, b.remaining > b.waiting[Live]
+}
+
+// learn takes what the headers of an answer say.
+func (b *bucket) learn(h http.Header, now time.Time) {
+	limit, _ := strconv.Atoi(h.Get("X-RateLimit-Limit"))
+	left, _ := strconv.Atoi(h.Get("X-RateLimit-Remaining"))
+	reset := now.Add(seconds(h.Get("X-RateLimit-Reset-After")) + margin)
+	switch {
+	case b.limit >= 0 && b.reset.IsZero(): // a window that we began: our own count knows what else is under way
+		b.remaining, b.reset = min(b.remaining, left), reset
+	case b.limit < 0 || reset.After(b.reset.Add(100*time.Millisecond)): // one that began without us
+		b.remaining, b.reset = left-b.inflight, reset
+	default:
+		b.remaining = min(b.remaining, left)
+	}
+	b.limit = max(limit, 1)
+}
+
+func (b *bucket) awake() {
+	close(b.wake)
+	b.wake = make(chan struct{})
+}
+
+func (b *bucket) idle() bool { return b.inflight == 0 && b.waiting == [2]int{} }
+
+// patience is how long a 429 asks to wait.
+func patience(h http.Header) time.Duration {
+	wait := max(seconds(h.Get("Retry-After")), seconds(h.Get("X-RateLimit-Reset-After")))
+	if h.Get("X-RateLimit-Scope") == "shared" { // there the window's end is wrong
+		wait = seconds(h.Get("Retry-After"))
+	}
+	return max(wait, time.Second) + margin
+}
+
+// everywhere reports whether a 429 is about everything that is sent: the global limit has no bucket, and neither has the edge before Discord.
+func everywhere(h http.Header) bool {
+	return h.Get("X-RateLimit-Bucket") == "" || h.Get("X-RateLimit-Scope") == "global" || h.Get("X-RateLimit-Global") != ""
+}
+
+func seconds(s string) time.Duration {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || f < 0 || f > 1<<31 {
+		return 0
+	}
+	return time.Duration(f * float64(time.Second))
+}
