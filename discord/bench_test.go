@@ -21,7 +21,7 @@ import (
 // BenchmarkFullRead reads 250,000 members by chunks, the local Discord's encoding included.
 func BenchmarkFullRead(b *testing.B) {
 	const n = 250_000
-	s := here(b, 0, unlimited, func(c *discordtest.Config) { c.World.Populate(n, 1) })
+	s := here(b, 0, func(c *discordtest.Config) { c.Unlimited = true; c.World.Populate(n, 1) })
 	for b.Loop() {
 		b.StopTimer()
 		c, g, _ := client(b, s, func(c *discord.Config) { c.ChunkIdle = 10 * time.Second; c.CountsSettle = 5 * time.Second })
