@@ -15,7 +15,7 @@ import (
 )
 
 func TestEveryBuiltInWorldIsServed(t *testing.T) {
-	want := []string{"alliance", "corporation", "empty", "hand-granted", "outage", "two-writers"}
+	want := []string{"alliance", "corporation", "demo", "empty", "hand-granted", "outage", "two-writers"}
 	if d := cmp.Diff(want, discordtest.WorldNames()); d != "" {
 		t.Errorf("the worlds differ (-want +got):\n%s", d)
 	}
