@@ -141,6 +141,3 @@ func BenchmarkKickBesideStock(b *testing.B) {
 		})
 	}
 }
-
-// unlimited takes Discord's limits away, so that what is ours is measured.
-func unlimited(c *discordtest.Config) { c.Unlimited = true }
