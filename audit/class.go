@@ -78,6 +78,7 @@ const (
 	NoAccess                       // the account lacks discord.access_discord
 	Deactivated                    // the account is deactivated in Auth
 	OldAccount                     // an earlier Discord account of an Auth user
+	LinkLost                       // the user has access and no Discord account is linked any more: an outage of Auth looks like this
 	SeveralAccounts                // more than one Auth user is linked to this Discord account
 	NoProfile                      // the account has no profile, so Auth's role synchronisation fails and its state is unknown
 	HoldsSurplus                   // holds a managed role that Auth does not give
@@ -103,7 +104,7 @@ const (
 )
 
 var reasonNames = [...]string{
-	"not_linked", "no_access", "deactivated", "old_account", "several_accounts", "no_profile", "surplus", "missing", "proposed_roles",
+	"not_linked", "no_access", "deactivated", "old_account", "link_lost", "several_accounts", "no_profile", "surplus", "missing", "proposed_roles",
 	"bot_self", "bot_flag", "bot_listed", "bot_linked", "auth_blind", "auth_doubtful", "blocked", "protected", "screening_open", "joined_lately",
 	"lost_lately", "owner", "owner_unknown", "member_above_bot", "role_above_bot", "hierarchy_unknown",
 }
@@ -248,6 +249,8 @@ func entitlement(f *Facts) (may RoleSet, allowed bool, why Reasons) {
 			why = why.With(Deactivated)
 		case !a.Access:
 			why = why.With(NoAccess)
+		case a.Discord == 0:
+			why = why.With(LinkLost)
 		}
 	}
 	return may, false, why.With(OldAccount)

@@ -227,7 +227,7 @@ func (d *Decision) put(f *Facts, grace time.Duration) (why Reasons) {
 			why = why.With(JoinedLately)
 		}
 	case LinkedNoPerm:
-		if d.Reasons.Has(NoAccess) && within(grace, f.OpenedLost, f.At) {
+		if (d.Reasons.Has(NoAccess) || d.Reasons.Has(LinkLost)) && within(grace, f.OpenedLost, f.At) {
 			why = why.With(LostLately)
 		}
 	case SurplusRoles:

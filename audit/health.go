@@ -41,6 +41,7 @@ const (
 	Links                    // discord_discorduser, with an id that can be one
 	States                   // authentication_state
 	Groups                   // auth_group
+	ReservedNames            // groupmanagement_reservedgroupname: without them roles count as managed that Auth leaves alone
 	Memberships              // auth_user_groups
 	PermissionRows           // auth_permission
 	ContentTypes             // django_content_type, those that a permission belongs to
@@ -63,7 +64,7 @@ const (
 
 // names of the facts as storage, output and thresholds write them.
 var factNames = [facts]string{
-	NoFact: "unknown", Reachable: "reachable", Users: "users", Profiles: "profiles", Links: "links", States: "states", Groups: "groups",
+	NoFact: "unknown", Reachable: "reachable", Users: "users", Profiles: "profiles", Links: "links", States: "states", Groups: "groups", ReservedNames: "reserved_names",
 	Memberships: "memberships", PermissionRows: "permissions", ContentTypes: "content_types", GroupPermissions: "group_permissions",
 	StatePermissions: "state_permissions", UserPermissions: "user_permissions", AccessHolders: "access_holders", Mains: "mains",
 	UsersWithoutProfile: "users_without_profile", Orphans: "orphans", InvalidLinks: "invalid_links", Demoted: "demoted",
@@ -154,6 +155,7 @@ var judged = [facts]struct {
 	Links:               {rule: loss, must: true},
 	States:              {rule: loss, must: true},
 	Groups:              {rule: loss, needed: true},
+	ReservedNames:       {rule: loss},
 	Memberships:         {rule: loss, needed: true},
 	PermissionRows:      {rule: loss, needed: true},
 	ContentTypes:        {rule: loss, needed: true},
@@ -197,7 +199,7 @@ type Counts map[Fact]int64
 // CountFacts counts what a Directory itself shows: users, links, states, groups, holders of access, mains, users without a profile, the
 // demoted, the edition. Who reads tables adds what only they show.
 func CountFacts(d *Directory) Counts {
-	c := Counts{Users: int64(len(d.Accounts)), States: int64(len(d.States)), Groups: int64(len(d.Groups)), UnknownEdition: 0}
+	c := Counts{Users: int64(len(d.Accounts)), States: int64(len(d.States)), Groups: int64(len(d.Groups)), ReservedNames: int64(len(d.Reserved)), UnknownEdition: 0}
 	if d.Edition == "unknown" {
 		c[UnknownEdition] = 1
 	}

@@ -253,7 +253,7 @@ func TestATallyCountsWhatADirectoryShows(t *testing.T) {
 		},
 	}
 	want := audit.Counts{
-		audit.Users: 6, audit.Links: 5, audit.States: 2, audit.Groups: 1, audit.AccessHolders: 1, audit.Mains: 1,
+		audit.Users: 6, audit.Links: 5, audit.States: 2, audit.Groups: 1, audit.ReservedNames: 0, audit.AccessHolders: 1, audit.Mains: 1,
 		audit.UsersWithoutProfile: 1, audit.Demoted: 1, audit.UnknownEdition: 1,
 	}
 	if diff := cmp.Diff(want, audit.CountFacts(d)); diff != "" {

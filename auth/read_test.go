@@ -59,7 +59,7 @@ func TestASmallAuthIsReadWhole(t *testing.T) {
 		t.Error("states, lowest priority last:", diff)
 	}
 	counts := audit.Counts{
-		audit.Users: 4, audit.Profiles: 4, audit.Links: 3, audit.States: 3, audit.Groups: 2, audit.Memberships: 2, audit.PermissionRows: 2,
+		audit.Users: 4, audit.Profiles: 4, audit.Links: 3, audit.States: 3, audit.Groups: 2, audit.ReservedNames: 1, audit.Memberships: 2, audit.PermissionRows: 2,
 		audit.ContentTypes: 2, audit.GroupPermissions: 1, audit.StatePermissions: 1, audit.UserPermissions: 0, audit.AccessHolders: 2, audit.Mains: 3,
 		audit.UsersWithoutProfile: 0, audit.Orphans: 0, audit.InvalidLinks: 0, audit.Demoted: 1, audit.UnknownEdition: 0,
 	}

@@ -22,7 +22,7 @@ func quietClient() (*Client, *[]audit.Event) {
 	var events []audit.Event
 	c := &Client{
 		log: slog.New(slog.DiscardHandler), guilds: map[snowflake.ID]*Guild{}, sequences: map[int]int{}, user: someBot,
-		closed: make(chan struct{}), quit: make(chan struct{}), onEvent: func(e audit.Event) { events = append(events, e) },
+		begun: make(chan struct{}), closed: make(chan struct{}), quit: make(chan struct{}), onEvent: func(e audit.Event) { events = append(events, e) },
 	}
 	c.chunks = newChunker(nil, time.Second)
 	return c, &events

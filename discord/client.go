@@ -70,7 +70,9 @@ type Client struct {
 	user      snowflake.ID              // the bot's own
 	resumed   bool                      // the session began with an earlier process
 	sequences map[int]int               // of the last event, by shard
-	closed    chan struct{}             // closed when the gateway gave up for good
+	begun     chan struct{}             // closed when we heard how the session begins, which is a little after disgo says that it stands
+	beginOnce sync.Once
+	closed    chan struct{} // closed when the gateway gave up for good
 	why       error
 	quit      chan struct{}
 	once      sync.Once
@@ -90,7 +92,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 	}
 	c := &Client{
 		log: cfg.Log, onEvent: cfg.OnEvent, guilds: map[snowflake.ID]*Guild{}, sequences: map[int]int{},
-		closed: make(chan struct{}), quit: make(chan struct{}),
+		begun: make(chan struct{}), closed: make(chan struct{}), quit: make(chan struct{}),
 		echo: orElse(cfg.EchoWithin, 5*time.Second), again: orElse(cfg.LookAgain, 10*time.Second), settle: orElse(cfg.CountsSettle, 8*time.Second),
 	}
 	cfg.ChunkIdle = orElse(cfg.ChunkIdle, 10*time.Second)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -80,6 +81,13 @@ func (g *Guild) visible() bool {
 // WaitVisible waits until Discord shows the guild. A guild that the bot is not in is a problem at once; an outage lasts as long as
 // the context.
 func (g *Guild) WaitVisible(ctx context.Context) error {
+	select {
+	case <-g.c.begun:
+	case <-g.c.closed:
+		return g.c.Err()
+	case <-ctx.Done():
+		return notInSight(g.id).Because(context.Cause(ctx))
+	}
 	switch {
 	case g.visible():
 		return nil
@@ -218,7 +226,11 @@ func (g *Guild) chunked(ctx context.Context) (proof, error) {
 		return proof{}, err
 	}
 	if err != nil {
-		g.c.log.WarnContext(ctx, "members are read page by page", "guild", g.id, "why", err)
+		level := slog.LevelWarn
+		if errors.Is(err, ErrTooEarly) { // an earlier process asked: nothing is wrong
+			level = slog.LevelInfo
+		}
+		g.c.log.Log(ctx, level, "members are read page by page", "guild", g.id, "why", err)
 		return proof{}, nil
 	}
 	return p, nil

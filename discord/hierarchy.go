@@ -45,7 +45,7 @@ func (h Hierarchy) Trouble() string {
 		for i, r := range h.Above {
 			names[i] = r.Name
 		}
-		parts = append(parts, fmt.Sprintf("%d roles are above the bot's highest role %q and cannot be taken by it (%s): drag the bot's role above them", len(h.Above), h.Top.Name, strings.Join(names, ", ")))
+		parts = append(parts, fmt.Sprintf("the bot cannot take what is above its highest role %q (%s): drag the bot's role above them", h.Top.Name, strings.Join(names, ", ")))
 	}
 	return strings.Join(parts, "; ")
 }

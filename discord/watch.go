@@ -72,6 +72,7 @@ func (c *Client) keep(data gateway.EventData) {
 		c.mu.Lock()
 		c.resumed = true
 		c.mu.Unlock()
+		c.beginOnce.Do(func() { close(c.begun) })
 	case gateway.EventRateLimited:
 		c.chunks.limited(p)
 	}
@@ -88,6 +89,7 @@ func (c *Client) begin(ready gateway.EventReady) {
 		c.member[g.ID] = struct{}{}
 	}
 	c.mu.Unlock()
+	c.beginOnce.Do(func() { close(c.begun) })
 	c.doubtAll()
 }
 

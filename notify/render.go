@@ -61,6 +61,8 @@ func (r *Run) text() string {
 	switch n := r.did(); {
 	case n > 0:
 		s = fmt.Sprintf("%s made, to %s.", count(n, "change was", "changes were"), count(r.Summary.Members, "member", "members"))
+	case r.Auth.Health == audit.Blind:
+		s = "Nothing was changed."
 	case r.DryRun:
 		s = "It only looked; nothing was changed."
 	case len(r.Summary.Planned) == 0:

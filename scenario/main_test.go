@@ -17,7 +17,7 @@ var program string
 
 func TestMain(m *testing.M) {
 	// Stories wait for Discord's windows most of the time: more of them than there are processors run side by side.
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", "12"); err != nil {
 		panic(err)
 	}
 	os.Exit(withProgram(m))

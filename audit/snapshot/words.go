@@ -31,6 +31,7 @@ var reasonSentences = [...]string{
 	audit.NoAccess:         "the account lacks discord.access_discord",
 	audit.Deactivated:      "the account is deactivated in Auth",
 	audit.OldAccount:       "an earlier Discord account of an Auth user",
+	audit.LinkLost:         "that user has access, and no Discord account linked any more",
 	audit.SeveralAccounts:  "several Auth users are linked to it",
 	audit.NoProfile:        "the account has no profile in Auth",
 	audit.HoldsSurplus:     "holds what Auth does not give",

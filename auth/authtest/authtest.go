@@ -5,9 +5,10 @@
 package authtest
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"path/filepath"
-	"testing"
 	"time"
 
 	_ "modernc.org/sqlite" // the engine of the files it makes
@@ -76,19 +77,38 @@ func Small() World {
 	}
 }
 
+// TB is what is used of a test; testing.TB satisfies it. A measurement at the console makes an Auth too, without a test.
+type TB interface {
+	Helper()
+	TempDir() string
+	Context() context.Context
+	Cleanup(do func())
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // SQLite makes a database file of the world in a temporary folder and returns its GATECAMP_AUTH_URL.
-func SQLite(tb testing.TB, w World) string {
+func SQLite(tb TB, w World) string {
 	tb.Helper()
 	file := filepath.Join(tb.TempDir(), "auth.sqlite3")
-	db := open(tb, file)
-	if err := w.Fill(tb.Context(), db, SQLiteDialect); err != nil {
+	if err := File(tb.Context(), file, w); err != nil {
 		tb.Fatal(err)
 	}
 	return "sqlite:" + file
 }
 
+// File makes a database file of the world.
+func File(ctx context.Context, path string, w World) (err error) {
+	db, err := openFile(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return w.Fill(ctx, db, SQLiteDialect)
+}
+
 // Exec runs statements on a database that SQLite made: the damage, or what people did since.
-func Exec(tb testing.TB, url string, statements ...string) {
+func Exec(tb TB, url string, statements ...string) {
 	tb.Helper()
 	db := open(tb, url[len("sqlite:"):])
 	for _, s := range statements {
@@ -98,13 +118,20 @@ func Exec(tb testing.TB, url string, statements ...string) {
 	}
 }
 
-func open(tb testing.TB, file string) *sql.DB {
+func open(tb TB, file string) *sql.DB {
 	tb.Helper()
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=synchronous(OFF)&_pragma=busy_timeout(5000)")
+	db, err := openFile(file)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	db.SetMaxOpenConns(1)
 	tb.Cleanup(func() { _ = db.Close() })
 	return db
+}
+
+func openFile(file string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=synchronous(OFF)&_pragma=busy_timeout(5000)")
+	if err == nil {
+		db.SetMaxOpenConns(1)
+	}
+	return db, err
 }

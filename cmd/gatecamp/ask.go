@@ -139,7 +139,7 @@ func readSnapshot(path string) (*snapshot.File, error) {
 const largeSnapshot = 32 << 20
 
 // tidyMore makes the garbage collector run when a quarter has been added to what is in use, and not when that has doubled: a large guild
-// then needs a third less memory, and a few per cent more time. Who has set GOGC to something knows better.
+// then needs a quarter less memory (docs/performance.md). Who has set GOGC to anything but the usual knows better.
 func tidyMore() {
 	const usual, more = 100, 25
 	if before := debug.SetGCPercent(more); before != usual {

@@ -596,21 +596,6 @@ func TestEveryAttemptIsInTheRecordWithoutFreeTextAndPaths(t *testing.T) {
 	}
 }
 
-func TestTheDemoTellsItsStoryAndChecksIt(t *testing.T) {
-	tt := newTerminal(t)
-	tt.env = map[string]string{}
-	tt.ok("demo").says("=== Auth breaks", "Auth is blind", "=== The lock holds", "$ gatecamp audit explain", "That was all on made-up data").silentAbout(os.TempDir()) //nolint:usetesting // where the demo works is what it must not speak of
-	keep := filepath.Join(tt.dir, "kept")
-	got := tt.ok("demo", "--json", "--dir", keep).object()
-	if got["ok"] != true {
-		t.Errorf("demo: %v", got)
-	}
-	if _, err := os.Stat(filepath.Join(keep, databaseFile)); err != nil {
-		t.Errorf("--dir kept nothing: %v", err)
-	}
-	tt.run("demo", "--dir", keep).exits(exitFailed).says("did not do what it shows") // the second time there is nothing new to bind
-}
-
 func TestBenchMeasuresEveryPart(t *testing.T) {
 	tt := newTerminal(t)
 	got := tt.ok("bench", "audit", "--members", "400", "--times", "2", "--json").object()

@@ -15,202 +15,172 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gatecamp/audit"
-	"gatecamp/audit/policyfile"
-	"gatecamp/audit/snapshot"
-	"gatecamp/audit/snapshot/demo"
 	"gatecamp/config"
+	"gatecamp/discord/discordtest"
 	"gatecamp/internal/problem"
 )
 
-// The files of the demo, in its folder.
+// The demo's world, and its files in the demo's folder.
 const (
-	demoGuild  = "guild.json"  // the made-up guild
-	demoOutage = "outage.json" // the same, with an Auth that lost all its users
+	demoWorld  = "demo"
+	demoAuth   = "auth.json" // what stands in for Alliance Auth
 	demoPolicy = "policy.yaml"
-	demoHarder = "harder.yaml"
-	demoMember = "100000000000000015" // an old account of somebody who may use Discord with another
+	demoGuest  = "100000000000000012" // journalists, whom an operator protects
+	demoSpy    = "100000000000000005" // holds Directors, and Auth has never heard of them
 )
-
-const demoHarderText = `# What if strangers were kicked at once?
-unknown_guest: {default: strip_kick, grace: 0s}
-linked_no_perm: {default: report}
-surplus_roles: {default: report}
-`
 
 func (c *console) demo() *cobra.Command {
 	var dir string
-	var asJSON bool
+	var asJSON, keep bool
 	cmd := &cobra.Command{
 		Use: "demo", Short: "see gatecamp work on a made-up guild, without servers or accounts",
-		Long: `Walks through gatecamp on a made-up guild and a made-up Auth: a first look, what should be done and what holds it, why one member gets the
-verdict they get, what happens when Auth breaks, and what another policy would do. Each step is an ordinary command, shown before its
-output; you can repeat them yourself with --dir, which keeps the folder. Nothing outside that folder is read or written.`,
-		Example: "  gatecamp demo\n  gatecamp demo --dir /tmp/try && cd /tmp/try && GATECAMP_DATA_DIR=. gatecamp audit findings",
+		Long: `Starts a made-up Discord and a made-up Alliance Auth on this machine and tells a story with them: a first look, the plan, the lock that holds
+it, what is done once somebody has read the report, what a brake holds, and what happens when Auth breaks. Each step is an ordinary
+command, shown before what it prints (shortened), and what Discord saw is compared with what was told: a demo that shows something else
+than it says fails.
+
+--keep leaves everything up at the end and says how to look round; Ctrl-C ends it. Nothing leaves this machine, and nothing outside the
+demo's folder is read or written.`,
+		Example: "  gatecamp demo\n  gatecamp demo --keep",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			keep := dir != ""
-			if keep {
-				err = os.MkdirAll(dir, 0o700)
-			} else {
+			temporary := dir == ""
+			if temporary {
 				dir, err = os.MkdirTemp("", "gatecamp-demo-")
+			} else {
+				err = os.MkdirAll(dir, 0o700)
 			}
 			if err != nil {
 				return problem.New(problem.Usage, "the demo's folder cannot be made: "+err.Error(), "name one that this user may write with --dir")
 			}
-			if !keep {
+			if temporary {
 				defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 			}
-			s, err := newStory(c, dir, asJSON)
-			if err != nil {
-				return err
-			}
-			return s.tell(cmd.Context())
+			return (&story{console: c, dir: dir, silent: asJSON, keep: keep}).tell(cmd.Context())
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "", "work in this `FOLDER` and keep it; a temporary one without")
+	cmd.Flags().StringVar(&dir, "dir", "", "work in this `FOLDER`, which must hold no earlier demo, and keep it; a temporary one without")
+	cmd.Flags().BoolVar(&keep, "keep", false, "stay up at the end, and say how to look round")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object: whether each step did what it shows")
+	cmd.MarkFlagsMutuallyExclusive("json", "keep")
 	return noted(cmd, noteJSON, "one object: ok, steps (title, command, exit, ok, wrong)")
 }
 
 // story is the demo: commands, what is said about them, and what must have come of each.
 type story struct {
 	*console
-	dir    string
-	silent bool
-	steps  []storyStep
-	notes  map[string]string // what a step found, for a later one
+	dir          string
+	silent, keep bool
+
+	discord  *discordtest.Server
+	auth     []byte // what Auth says while all is well
+	before   map[string][]string
+	findings string
+	told     int // messages of the webhook so far
 }
 
 type storyStep struct {
 	title, words string
 	args         []string
 	exit         int
+	show         []string                  // the parts of the output that are printed, by their first line; none: all of it
+	lines        int                       // at most so many of it; 0: all
+	first        func() error              // happens before
 	check        func(output string) error // nil: the exit code is enough
 	hidden       bool                      // its output is for the check alone
+	message      bool                      // then the webhook's newest message is shown
 }
 
-func newStory(c *console, dir string, silent bool) (*story, error) {
-	s := &story{console: c, dir: dir, silent: silent, notes: map[string]string{}}
-	file, err := snapshot.Parse(bytes.NewReader(demo.Guild()), demoGuild)
+// script is what the demo does. Every step is checked.
+func (s *story) script() []storyStep {
+	run := []string{"audit", "run"}
+	act := []string{"audit", "run", "--yes"}
+	return []storyStep{
+		{
+			title: "Setting up", words: "An operator says which role is which, what the guild wants done, and who must be left alone.",
+			args: []string{"bind", "add", "--all-proposed", "--reason", "compared with Auth, they are right"}, lines: 2,
+		},
+		{args: []string{"policy", "set", demoPolicy, "--reason", "as agreed among the directors"}, lines: 1},
+		{args: []string{"protect", "add", demoGuest, "--reason", "journalists, invited by the diplomats"}},
+		{
+			title: "A first look", words: "It only reports. A moderator reads the worst first: somebody whom Auth has never heard of is a Director.",
+			args: run, show: []string{"Run ", "Members", "Look at these first", "Plan"}, check: has("Sable Kest", "ALERT, privileged: Directors", "held by the first-run lock", "held by this run only reports"),
+		},
+		{title: "The plan", words: "What would be asked of Discord, one line each, and what holds it.", args: []string{"plan", "show"}, show: []string{"MEMBER_ID"}, lines: 6, check: has("remove_role", "kick", "lock")},
+		{args: []string{"plan", "show", "--json"}, hidden: true, check: s.heldWhole},
+		{title: "The lock holds", words: "Somebody is impatient and orders the real thing.", args: act, exit: exitRefused, check: s.untouched},
+		{title: "Read and acknowledged", args: []string{"audit", "acknowledge", "1", "--reason", "read all of it, agreed with Yara"}},
+		{
+			title: "The real thing", words: "Roles go, one by one, after one more look at each member. Too many kicks at once are a mistake until a person says otherwise: none is made.",
+			args: act, exit: exitHeld, show: []string{"Plan", "Done"}, check: has("Done", "held by the brake on kicks"), message: true,
+		},
+		{args: []string{"plan", "show", "--json"}, hidden: true, check: s.asDiscordSaw},
+		{args: []string{"audit", "findings", "--json"}, hidden: true, check: s.remember},
+		{
+			title: "Auth breaks", words: "A restore of Auth's database went wrong: all its users are gone, and everybody looks like a stranger. This is how whole alliances were stripped.",
+			first: s.breakAuth, args: act, exit: exitHeld, show: []string{"Run ", "Looked at", "Findings"}, check: has("Auth is blind", "read now: blind"), message: true,
+		},
+		{args: []string{"audit", "findings", "--json"}, hidden: true, check: s.same},
+		{args: []string{"plan", "show", "--json"}, hidden: true, check: s.asDiscordSaw},
+	}
+}
+
+// tell starts what the demo needs, goes through the script, and stays up if it shall.
+func (s *story) tell(ctx context.Context) (err error) {
+	world, err := discordtest.LoadWorld(demoWorld)
+	if err != nil {
+		return err
+	}
+	up, down := context.WithCancel(ctx)
+	defer down()
+	server, wait, err := discordtest.Start(up, discordtest.Config{World: world})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		down()
+		err = errors.Join(err, wait())
+	}()
+	s.discord, s.auth = server, fmt.Appendf(nil, `{"aa": %s}`, world.Auth)
+	if err := s.layOut(world); err != nil {
+		return err
+	}
+	if err := s.goThrough(ctx); err != nil || !s.keep {
+		return err
+	}
+	s.lookRound()
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// layOut writes the demo's files and remembers who holds what.
+func (s *story) layOut(world *discordtest.World) (err error) {
+	if _, err := os.Lstat(filepath.Join(s.dir, databaseFile)); !errors.Is(err, fs.ErrNotExist) {
+		return problem.New(problem.Usage, s.dir+" holds a database already; nothing was done", "name an empty folder with --dir")
+	}
+	for name, data := range map[string][]byte{demoAuth: s.auth, demoPolicy: world.Policy} {
+		if err := os.WriteFile(filepath.Join(s.dir, name), data, 0o600); err != nil {
+			return err
+		}
+	}
+	s.before, err = s.holdings()
+	return err
+}
+
+// holdings are the roles of every member, as Discord has them.
+func (s *story) holdings() (map[string][]string, error) {
+	members, err := s.discord.Members(s.discord.GuildIDs()[0])
 	if err != nil {
 		return nil, err
 	}
-	broken := *file.Auth
-	broken.Accounts, broken.Identities = nil, nil
-	outage := *file
-	outage.Auth = &broken
-	var lost bytes.Buffer
-	if err := snapshot.Write(&lost, &outage); err != nil {
-		return nil, err
-	}
-	for name, data := range map[string][]byte{
-		demoGuild: demo.Guild(), demoOutage: lost.Bytes(), demoPolicy: policyfile.Format(file.Policy), demoHarder: []byte(demoHarderText),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			return nil, err
+	held := map[string][]string{}
+	for _, m := range members {
+		roles := []string{}
+		for _, r := range m.Roles {
+			roles = append(roles, r.String())
 		}
+		held[m.ID.String()] = roles
 	}
-	s.steps = s.script()
-	return s, nil
-}
-
-// script is what the demo does. Every step is checked: a demo that shows something else than it says fails.
-func (s *story) script() []storyStep {
-	on := func(args ...string) []string { return append(args, "--snapshot", demoGuild) }
-	return []storyStep{
-		{
-			title: "A first look",
-			words: "Nobody has set anything up yet: no policy, no role bound. gatecamp looks, reports, and would change nothing.",
-			args:  on("audit", "run"), check: has("Look at these first", "ALERT", "nothing would be changed"),
-		},
-		{
-			title: "Which role is which",
-			words: "Roles that carry the name of a group or state of Auth are proposed. An operator takes them over; only then may anybody lose one.",
-			args:  on("bind", "add", "--all-proposed", "--reason", "compared with Auth, they are right"), check: nil,
-		},
-		{
-			title: "What the guild wants", words: "The policy says what is done about whom.",
-			args: []string{"policy", "set", demoPolicy, "--reason", "as agreed among the directors"},
-		},
-		{
-			title: "The run that counts",
-			words: "The same look, now with a plan. It is a report, and nobody has acknowledged one yet, so two gates hold every change.",
-			args:  on("audit", "run"), check: has("held by the first-run lock", "held by this run only reports"),
-		},
-		{title: "The plan", words: "What would be asked of Discord, and what holds each of it.", args: []string{"plan", "show"}, check: has("remove_role", "lock", "dry_run")},
-		{args: []string{"plan", "show", "--json"}, hidden: true, check: s.heldWhole},
-		{
-			title: "The lock holds",
-			words: "Somebody is impatient and orders the real thing. The first-run lock says no, and the attempt stays in the record.",
-			args:  []string{"audit", "run", "--action", "strip", "--yes"}, exit: exitRefused,
-		},
-		{
-			title: "Why this member?",
-			words: "An old Discord account of somebody who is entitled with another one. Every layer that was looked at, and what would change the verdict.",
-			args:  on("audit", "explain", demoMember), check: has("linked_no_perm", "an earlier Discord account", "What would change that"),
-		},
-		{args: []string{"audit", "findings", "--json"}, hidden: true, check: s.remember("findings")},
-		{
-			title: "Auth breaks",
-			words: "The same guild an hour later, but Auth has lost all its users: a restore went wrong. Everybody looks like a stranger now. This is how whole\nalliances were stripped. gatecamp does not believe it: nothing is planned, and no finding is opened or closed.",
-			args:  []string{"audit", "run", "--snapshot", demoOutage}, exit: exitHeld, check: has("Auth is blind", "nothing would be changed"),
-		},
-		{args: []string{"audit", "findings", "--json"}, hidden: true, check: s.same("findings")},
-		{args: []string{"audit", "run", "--snapshot", demoOutage, "--json"}, hidden: true, exit: exitHeld, check: has(`"state":"completed_with_errors"`, `"held":{}`)},
-		{
-			title: "What if …?", words: "What a harder policy would do, without setting it.",
-			args: on("audit", "preview", demoHarder), check: has("unknown_guest", "strip_kick", "would be treated differently"),
-		},
-		{title: "What was ordered", words: "Every run is in the record, and every attempt.", args: []string{"audit", "history"}, check: has("completed_with_errors", "succeeded")},
-	}
-}
-
-// has checks that an output says all of these.
-func has(parts ...string) func(string) error {
-	return func(output string) error {
-		for _, p := range parts {
-			if !strings.Contains(output, p) {
-				return fmt.Errorf("the output does not say %q", p)
-			}
-		}
-		return nil
-	}
-}
-
-// heldWhole checks that the plan wants something and that nothing of it is free.
-func (s *story) heldWhole(output string) error {
-	var p planForm
-	if err := json.Unmarshal([]byte(output), &p); err != nil {
-		return err
-	}
-	if len(p.Actions) == 0 {
-		return errors.New("the plan is empty")
-	}
-	for _, a := range p.Actions {
-		if !slices.Contains(a.Held, audit.Lock.String()) || a.Outcome != nil {
-			return fmt.Errorf("the lock does not hold %s of %s", a.Kind, a.MemberID)
-		}
-	}
-	return nil
-}
-
-func (s *story) remember(what string) func(string) error {
-	return func(output string) error {
-		s.notes[what] = output
-		if strings.Count(output, "\n") < 5 {
-			return errors.New("there are hardly any findings")
-		}
-		return nil
-	}
-}
-
-func (s *story) same(what string) func(string) error {
-	return func(output string) error {
-		if s.notes[what] != output {
-			return errors.New("findings were opened, changed or closed on the word of a broken Auth")
-		}
-		return nil
-	}
+	return held, nil
 }
 
 // toldStep is a step in the JSON.
@@ -222,10 +192,10 @@ type toldStep struct {
 	Wrong   *string `json:"wrong"`
 }
 
-func (s *story) tell(ctx context.Context) error {
+func (s *story) goThrough(ctx context.Context) error {
 	var told []toldStep
 	var wrong []error
-	for _, step := range s.steps {
+	for _, step := range s.script() {
 		t, err := s.step(ctx, step)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -240,10 +210,9 @@ func (s *story) tell(ctx context.Context) error {
 			OK    bool       `json:"ok"`
 			Steps []toldStep `json:"steps"`
 		}{len(wrong) == 0, told}))
-		return errors.Join(wrong...)
-	}
-	if len(wrong) == 0 {
-		s.say("\nThat was all on made-up data. On your own guild begin with:  gatecamp config check")
+	} else if len(wrong) == 0 {
+		s.say("\nWhat Discord saw is what was told: %s, nobody was kicked, and nobody else was touched.", s.seen())
+		s.say("All of it was made up and stayed on this machine. On your own guild begin with:  gatecamp config check")
 	}
 	return errors.Join(wrong...)
 }
@@ -251,12 +220,20 @@ func (s *story) tell(ctx context.Context) error {
 // step runs one command as the shell would, in the demo's own surroundings.
 func (s *story) step(ctx context.Context, step storyStep) (toldStep, error) {
 	t := toldStep{Title: step.title, Command: "gatecamp " + shellWords(step.args)}
+	if step.first != nil {
+		if err := step.first(); err != nil {
+			return failed(t, err)
+		}
+	}
+	loud := !s.silent && !step.hidden
+	if loud {
+		s.introduce(step, t.Command)
+	}
 	var out bytes.Buffer
 	err := run(ctx, s.inFolder(step.args), &console{env: s.environment(), in: strings.NewReader(""), out: &out, err: io.Discard, now: s.now, user: s.user})
 	output := strings.ReplaceAll(out.String(), s.dir+string(filepath.Separator), "")
-	if !s.silent && !step.hidden {
-		s.say("\n=== %s\n%s\n\n$ %s", step.title, step.words, t.Command)
-		fmt.Fprint(s.out, output)
+	if loud {
+		fmt.Fprint(s.out, shorten(output, step))
 		if err != nil {
 			s.say("gatecamp: %s", strings.ReplaceAll(describe(err), s.dir+string(filepath.Separator), ""))
 		}
@@ -269,8 +246,23 @@ func (s *story) step(ctx context.Context, step storyStep) (toldStep, error) {
 			return failed(t, err)
 		}
 	}
+	if step.message {
+		if err := s.message(loud); err != nil {
+			return failed(t, err)
+		}
+	}
 	t.OK = true
 	return t, nil
+}
+
+func (s *story) introduce(step storyStep, command string) {
+	if step.title != "" {
+		s.say("\n=== %s", step.title)
+	}
+	if step.words != "" {
+		s.say("%s\n", step.words)
+	}
+	s.say("$ %s", command)
 }
 
 func failed(t toldStep, err error) (toldStep, error) {
@@ -282,28 +274,44 @@ func failed(t toldStep, err error) (toldStep, error) {
 // inFolder makes the demo's file names paths.
 func (s *story) inFolder(args []string) []string {
 	paths := slices.Clone(args)
-	for i, a := range paths {
-		switch a {
-		case demoGuild, demoOutage, demoPolicy, demoHarder:
-			paths[i] = filepath.Join(s.dir, a)
-		}
+	if i := slices.Index(paths, demoPolicy); i >= 0 {
+		paths[i] = filepath.Join(s.dir, demoPolicy)
 	}
 	return paths
 }
 
-// environment is the demo's own: an embedded database in its folder, and nothing of the settings around it.
+// settings are the demo's own, and all that its commands know of the world.
+func (s *story) settings() map[string]string {
+	hello := s.discord.Hello()
+	return map[string]string{
+		"GATECAMP_DATA_DIR": s.dir, "GATECAMP_AUTH_URL": "snapshot:" + filepath.Join(s.dir, demoAuth),
+		"GATECAMP_DISCORD_TOKEN": hello.Bots[0].Token, "GATECAMP_DISCORD_API_URL": hello.API, "GATECAMP_GUILD_IDS": hello.GuildIDs[0].String(),
+		"GATECAMP_WEBHOOK_URL": hello.Webhooks[0].URL,
+	}
+}
+
 func (s *story) environment() config.Environment {
+	set := s.settings()
 	return config.Environment{
-		Lookup: func(name string) (string, bool) {
-			if name == "GATECAMP_DATA_DIR" {
-				return s.dir, true
-			}
-			return "", false
-		},
+		Lookup: func(name string) (string, bool) { v, ok := set[name]; return v, ok },
 		ReadFile: func(name string) ([]byte, error) {
 			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 		},
 	}
+}
+
+// lookRound says what can be done while everything is up.
+func (s *story) lookRound() {
+	s.say("\nEverything stays up until Ctrl-C. In another terminal:\n")
+	set := s.settings()
+	for _, name := range sortedKeys(set) {
+		s.say("  export %s=%s", name, shellWords([]string{set[name]}))
+	}
+	control := s.discord.ControlURL()
+	s.say("\n  gatecamp audit explain %s\n  gatecamp audit findings\n  gatecamp trail list\n  gatecamp brake show", demoSpy)
+	s.say("  curl %s/requests                       what Discord was asked", control)
+	s.say("  curl %s/guilds/%s/audit-log   what its audit log says", control, s.discord.GuildIDs()[0])
+	s.say("\nAuth is still broken; it is the file %s.", filepath.Join(s.dir, demoAuth))
 }
 
 // shellWords shows arguments as one would type them.
@@ -316,4 +324,12 @@ func shellWords(args []string) string {
 		}
 	}
 	return strings.Join(words, " ")
+}
+
+// planOf reads the plan that `plan show --json` printed.
+func planOf(output string) (p planForm, err error) {
+	if err = json.Unmarshal([]byte(output), &p); err == nil && len(p.Actions) == 0 {
+		err = errors.New("the plan is empty")
+	}
+	return p, err
 }

@@ -21,6 +21,7 @@ import (
 // liveGuild makes a guild at Discord what the audit line looks at and changes.
 type liveGuild struct {
 	*discord.Guild
+	client   *discord.Client
 	priority discord.Priority // of what it reads
 }
 
@@ -101,7 +102,7 @@ func (s *session) connect(ctx context.Context) (_ liveGuild, done func() error, 
 		client.Close(context.WithoutCancel(ctx))
 		return liveGuild{}, nil, errors.Join(err, closeShared())
 	}
-	return liveGuild{guild, discord.Bulk}, done, nil
+	return liveGuild{guild, client, discord.Bulk}, done, nil
 }
 
 // sharedBudget is the request budget that all processes with the bot's token use, where a Redis is set.

@@ -13,6 +13,7 @@ import (
 	"gatecamp/audit"
 	"gatecamp/audit/reconcile"
 	"gatecamp/audit/snapshot"
+	"gatecamp/discord"
 	"gatecamp/internal/problem"
 )
 
@@ -59,7 +60,9 @@ type filed struct {
 	file   *snapshot.File // of the guild itself without anything in it
 	live   bool           // the guild itself
 	guilds reconcile.Guilds
-	writer reconcile.Writer // nil: it only looks
+	writer reconcile.Writer              // nil: it only looks
+	client *discord.Client               // nil: a file
+	names  map[snowflake.ID]discord.Name // of members of the guild itself, as far as they were asked for
 	engine *reconcile.Engine
 	auth   string           // which Auth is asked, for people
 	known  *audit.Directory // what Auth said, for names where the guild's are not at hand; nil before it was read
@@ -168,6 +171,9 @@ func joinWords(words []string) string {
 // name is a member for people: what the guild calls them, and the id.
 func (f *filed) name(id snowflake.ID) string {
 	who := f.file.Person(id)
+	if n, asked := f.names[id]; asked {
+		who.Nick, who.Username = n.Shown, n.User
+	}
 	switch shown := visible(who.Display()); {
 	case shown == "":
 		return f.nameInAuth(id)

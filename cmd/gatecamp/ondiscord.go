@@ -76,7 +76,7 @@ func (f *filed) open(ctx context.Context, fence storage.Fence, owner string) err
 	if owner == "" {
 		owner = f.actor() + " " + rand.Text()[:8]
 	}
-	f.guilds = guild
+	f.guilds, f.client = guild, guild.client
 	f.engine = reconcile.New(f.db, source, reconcile.Config{Guild: f.session.guild, Fence: fence, Owner: owner, Now: f.now, Log: f.log()})
 	if fence != (storage.Fence{}) {
 		f.writer = guild

@@ -175,6 +175,7 @@ func (f *filed) sweep(ctx context.Context, run storage.Run, asJSON bool) error {
 	if r == nil {
 		return err
 	}
+	f.announce(ctx, r)
 	if asJSON {
 		err = errors.Join(err, printLines(f.out, runLine{r.Run.ID, r.Run.State.String(), orNull(r.Run.Digest), heldCounts(r.Counts.Summary.Held)}))
 	} else if r.Look != nil && err == nil {

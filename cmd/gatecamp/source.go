@@ -268,10 +268,11 @@ func (s *session) acceptSource(ctx context.Context, r *reconcile.SourceReading, 
 	if r.Trouble != nil {
 		return problem.New(problem.Held, "Auth cannot be read, so there is nothing to accept: "+describe(r.Trouble), "").Because(r.Trouble)
 	}
-	after := audit.JudgeAuth(r.Counts, r.Counts, r.Thresholds)
-	if after.Health == audit.Blind {
-		return problem.New(problem.Held, "what Auth says now cannot be normal: "+reasonText(after.Reasons[0])+"; nothing was changed", "mend Auth, or GATECAMP_AUTH_URL")
+	// No shrink that is right empties a needed table: accepting one would make everybody's roles surplus at the next run.
+	if r.Verdict.Health == audit.Blind {
+		return problem.New(problem.Held, "Auth is blind, and that is no shrink: "+reasonText(r.Verdict.Reasons[0])+"; nothing was changed", "mend Auth, or GATECAMP_AUTH_URL")
 	}
+	after := audit.JudgeAuth(r.Counts, r.Counts, r.Thresholds)
 	if err := s.db.AcceptSource(ctx, s.guild, reconcile.AuthSource, r.Stored(), by); err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func TestWhatCannotBeReadOrBeNormalIsNotAccepted(t *testing.T) {
 
 	tt.env["GATECAMP_AUTH_URL"] = "snapshot:" + tt.file("unlinked.json", `{"aa": {"states": ["Member"], "groups": [], "access": {}, "users": [{"id": 1, "username": "a", "state": "Member", "groups": []}]}}`)
 	tt.ok("source", "show").says("Auth is blind", "links: 0 now, at least 1 expected")
-	tt.run("source", "accept", "--reason", "x").exits(exitHeld).says("cannot be normal", "nothing was changed")
+	tt.run("source", "accept", "--reason", "x").exits(exitHeld).says("no shrink", "nothing was changed")
 	if n := len(tt.changes("source_acceptance")); n != 0 {
 		t.Errorf("%d acceptances recorded", n)
 	}

@@ -2,9 +2,11 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/disgoorg/snowflake/v2"
 
@@ -13,11 +15,12 @@ import (
 )
 
 // shownFindings is how many members a run names; the rest is in `audit findings`.
-const shownFindings = 10
+const shownFindings = 5
 
 // tellRun prints a run for people: what was looked at, what is wrong, what would go, what holds it, and what to do next.
 func (f *filed) tellRun(r *reconcile.Report) {
 	f.known = r.Look.Scene.Auth
+	f.learnNames(r)
 	f.say("Run %d on %s: %s", r.Run.ID, f.file.Name, stateWords(r.Run.State))
 	f.tellSources(r)
 	f.tellCategories(r)
@@ -86,16 +89,44 @@ func (f *filed) tellCategories(r *reconcile.Report) {
 	}
 }
 
-// tellWorst names the members whom a moderator should look at first: alerts before actions, more roles before fewer.
-func (f *filed) tellWorst(r *reconcile.Report) {
-	found := slices.DeleteFunc(slices.Clone(r.Decisions), func(d audit.Decision) bool { return !d.Category.IsFinding() && !d.Acts() })
-	if len(found) == 0 {
+// namesWithin is how long Discord may take to say what the members are called who are about to be told of.
+const namesWithin = 3 * time.Second
+
+// learnNames asks the guild itself for the names of the members who are told of. Where it does not say, ids have to do.
+func (f *filed) learnNames(r *reconcile.Report) {
+	guild, live := f.guilds.(liveGuild)
+	if !live {
 		return
 	}
+	var ids []snowflake.ID
+	found := worst(r)
+	for _, d := range found[:min(shownFindings, len(found))] {
+		ids = append(ids, d.Member)
+	}
+	for _, o := range r.Outcomes[:min(shownOutcomes, len(r.Outcomes))] {
+		ids = append(ids, o.Action.Member)
+	}
+	slices.Sort(ids)
+	ctx, end := context.WithTimeout(context.Background(), namesWithin)
+	defer end()
+	f.names, _ = guild.Names(ctx, slices.Compact(ids)) // without names a run is told all the same
+}
+
+// worst are the members whom a moderator should look at first: alerts before actions, more roles before fewer.
+func worst(r *reconcile.Report) []audit.Decision {
+	found := slices.DeleteFunc(slices.Clone(r.Decisions), func(d audit.Decision) bool { return !d.Category.IsFinding() && !d.Acts() })
 	rank := func(d audit.Decision) int { return d.Held.And(r.Look.Scene.Concerning()).Len() }
 	slices.SortStableFunc(found, func(a, b audit.Decision) int {
 		return cmp.Or(cmp.Compare(b.Alarming.Len(), a.Alarming.Len()), cmp.Compare(b.Act, a.Act), cmp.Compare(rank(b), rank(a)), cmp.Compare(a.Member, b.Member))
 	})
+	return found
+}
+
+func (f *filed) tellWorst(r *reconcile.Report) {
+	found := worst(r)
+	if len(found) == 0 {
+		return
+	}
 	f.say("\nLook at these first")
 	for i := range found[:min(shownFindings, len(found))] {
 		f.tellMember(&found[i], r.Look)

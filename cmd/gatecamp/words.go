@@ -36,6 +36,7 @@ func reasonWords(r audit.Reason) string {
 		audit.NoAccess:         "the Auth account lacks the permission to use Discord",
 		audit.Deactivated:      "the Auth account is deactivated",
 		audit.OldAccount:       "this is an earlier Discord account of an Auth user",
+		audit.LinkLost:         "that user has access, and no Discord account is linked any more",
 		audit.SeveralAccounts:  "more than one Auth user is linked to this Discord account",
 		audit.NoProfile:        "the Auth account has no profile, so Auth cannot write its roles",
 		audit.HoldsSurplus:     "holds a managed role that Auth does not give",
@@ -69,6 +70,8 @@ func remedyWords(r audit.Reason) string {
 		return "their group or state in Auth is given the permission discord.access_discord"
 	case audit.Deactivated:
 		return "their Auth account is activated again"
+	case audit.LinkLost:
+		return "they link this Discord account in Auth again"
 	case audit.OldAccount:
 		return "they link this Discord account in Auth instead of the newer one"
 	case audit.HoldsSurplus:

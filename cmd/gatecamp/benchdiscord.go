@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gatecamp/config"
+	"gatecamp/discord/discordtest"
+	"gatecamp/internal/problem"
+)
+
+// discordBench is a measurement against the local Discord.
+type discordBench struct {
+	*console
+	times, actions, members int
+}
+
+// A benchCase is one thing that is measured: numbers by name, the same each time.
+type benchCase struct {
+	name, words string
+	run         func(ctx context.Context, b *discordBench, dir string) (map[string]float64, error)
+}
+
+// benchCases are measured in this order.
+func benchCases() []benchCase {
+	return []benchCase{
+		{"strip-linked", "one role of members whom Auth knows", func(ctx context.Context, b *discordBench, dir string) (map[string]float64, error) {
+			return b.strip(ctx, dir, true)
+		}},
+		{"strip-strangers", "one role of strangers, both buckets", func(ctx context.Context, b *discordBench, dir string) (map[string]float64, error) {
+			return b.strip(ctx, dir, false)
+		}},
+		{"kick", "kicks", func(ctx context.Context, b *discordBench, dir string) (map[string]float64, error) {
+			return b.kick(ctx, dir)
+		}},
+		{"live", "a live action while a bulk job runs", func(ctx context.Context, b *discordBench, dir string) (map[string]float64, error) {
+			return b.live(ctx, dir)
+		}},
+		{"read", "a full read by chunks", func(ctx context.Context, b *discordBench, _ string) (map[string]float64, error) { return b.read(ctx) }},
+		{"sweep", "a report-only sweep, Auth from SQLite", func(ctx context.Context, b *discordBench, dir string) (map[string]float64, error) {
+			return b.sweep(ctx, dir)
+		}},
+	}
+}
+
+func (c *console) benchDiscord() *cobra.Command {
+	b := discordBench{console: c}
+	var only []string
+	var asJSON bool
+	var names []string
+	for _, one := range benchCases() {
+		names = append(names, one.name)
+	}
+	cmd := &cobra.Command{
+		Use: "discord", Short: "measure gatecamp against the local Discord, with Discord's real limits and clock",
+		Long: `Starts a local Discord for each measurement and lets the ordinary commands work on it: the limits are those that Discord sets, the clock is
+the real one, so most of the time is spent waiting for windows of ten seconds. Medians of --times repetitions.
+
+  strip-linked     take one role of --actions members whom Auth knows: from the first look to the last write's answer
+  strip-strangers  the same of strangers, for whom both of Discord's buckets are used
+  kick             kick --actions strangers
+  live             while strangers are stripped in bulk, others are given a role by hand: from the event to the first write
+  read             read --members members by chunks; the local Discord encodes them in the same process
+  sweep            a report-only run over --members members with Auth from an SQLite file of 20,000 users; the local Discord is another process`,
+		Example: "  gatecamp bench discord --only kick,read\n  gatecamp bench discord --times 1 --json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case b.times < 1 || b.times > 100:
+				return problem.Usagef("--times: give a whole number from 1 to 100")
+			case b.actions < 1 || b.actions > 1000:
+				return problem.Usagef("--actions: give a whole number from 1 to 1000")
+			case b.members < 1 || b.members > mostMadeUp:
+				return problem.Usagef("--members: give a whole number from 1 to %d", mostMadeUp)
+			}
+			for _, name := range only {
+				if !slices.Contains(names, name) {
+					return problem.Usagef("--only: %q is none; give some of %s", name, strings.Join(names, ", "))
+				}
+			}
+			return b.measure(cmd.Context(), only, asJSON)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&only, "only", nil, "measure only these `NAMES`, separated by commas")
+	flags.IntVar(&b.times, "times", 5, "how often each is measured, `N`")
+	flags.IntVar(&b.actions, "actions", 60, "how many members are stripped or kicked, `N`")
+	flags.IntVar(&b.members, "members", 250_000, "how many members are read, `N`")
+	flags.BoolVar(&asJSON, "json", false, "print one JSON object for each measurement")
+	complete(cmd, "only", names...)
+	return noted(cmd, noteJSON, `one line a measurement: {"name", "times", "machine", "figures": {name: {"median", "least", "most"}}}`)
+}
+
+type discordBenched struct {
+	Name    string                 `json:"name"`
+	Times   int                    `json:"times"`
+	Machine benchMachine           `json:"machine"`
+	Figures map[string]benchFigure `json:"figures"`
+}
+
+func (b *discordBench) measure(ctx context.Context, only []string, asJSON bool) error {
+	for _, one := range benchCases() {
+		if len(only) > 0 && !slices.Contains(only, one.name) {
+			continue
+		}
+		m := discordBenched{
+			Name: one.name, Times: b.times, Figures: map[string]benchFigure{},
+			Machine: benchMachine{runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version()},
+		}
+		all := map[string][]float64{}
+		for range b.times {
+			figures, err := b.once(ctx, one)
+			if err != nil {
+				return fmt.Errorf("bench %s: %w", one.name, err)
+			}
+			for name, v := range figures {
+				all[name] = append(all[name], v)
+			}
+		}
+		for name, values := range all {
+			slices.Sort(values)
+			m.Figures[name] = benchFigure{Median: values[len(values)/2], Least: values[0], Most: values[len(values)-1]}
+		}
+		if asJSON {
+			if err := printLines(b.out, m); err != nil {
+				return err
+			}
+			continue
+		}
+		b.say("%s: %s", one.name, one.words)
+		for _, name := range slices.Sorted(maps.Keys(m.Figures)) {
+			f := m.Figures[name]
+			b.say("  %-28s %10.4g   (%.4g to %.4g)", strings.ReplaceAll(name, "_", " "), f.Median, f.Least, f.Most)
+		}
+	}
+	return nil
+}
+
+func (b *discordBench) once(ctx context.Context, one benchCase) (figures map[string]float64, err error) {
+	dir, err := os.MkdirTemp("", "gatecamp-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	return one.run(ctx, b, dir)
+}
+
+// bench is a console with a local Discord, an Auth and a database of its own.
+type benchTable struct {
+	dir    string
+	server *discordtest.Server
+	stop   func() error
+	set    map[string]string
+	owner  *console
+}
+
+// table starts the local Discord of a world and lays out what the commands are given.
+func (b *discordBench) table(ctx context.Context, dir string, text []byte) (*benchTable, error) {
+	world, err := discordtest.ParseWorld("bench", text)
+	if err != nil {
+		return nil, err
+	}
+	up, down := context.WithCancel(ctx)
+	server, wait, err := discordtest.Start(up, discordtest.Config{World: world})
+	if err != nil {
+		down()
+		return nil, err
+	}
+	t := &benchTable{dir: dir, server: server, owner: b.console, stop: func() error { down(); return wait() }}
+	t.set = tableSettings(dir, server.Hello())
+	for name, data := range map[string][]byte{"auth.json": fmt.Appendf(nil, `{"aa": %s}`, world.Auth), "policy.yaml": world.Policy} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			return nil, errors.Join(err, t.stop())
+		}
+	}
+	return t, nil
+}
+
+func tableSettings(dir string, h discordtest.Hello) map[string]string {
+	return map[string]string{
+		"GATECAMP_DATA_DIR": dir, "GATECAMP_AUTH_URL": "snapshot:" + filepath.Join(dir, "auth.json"), "GATECAMP_DISCORD_TOKEN": h.Bots[0].Token,
+		"GATECAMP_DISCORD_API_URL": h.API, "GATECAMP_GUILD_IDS": h.GuildIDs[0].String(), "GATECAMP_RUNS_PER_USER": "1000",
+	}
+}
+
+func (t *benchTable) console() *console {
+	return &console{
+		env: config.Environment{
+			Lookup: func(name string) (string, bool) { v, ok := t.set[name]; return v, ok },
+			ReadFile: func(name string) ([]byte, error) {
+				return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+			},
+		},
+		in: strings.NewReader(""), out: io.Discard, err: io.Discard, now: t.owner.now, user: t.owner.user,
+	}
+}
+
+// setUp is what an operator does before anything may be changed.
+func (t *benchTable) setUp(ctx context.Context) error {
+	for _, args := range [][]string{
+		{"bind", "add", "--all-proposed", "--reason", "bench"},
+		{"policy", "set", filepath.Join(t.dir, "policy.yaml"), "--reason", "bench"},
+		{"audit", "run"},
+		{"audit", "acknowledge", "1", "--reason", "bench"},
+	} {
+		if err := run(ctx, args, t.console()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
