@@ -2,6 +2,7 @@ package discordtest_test
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -279,4 +280,18 @@ func TestAWorldsErrorIsAtItsLine(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestACodeThatNoFrameCarriesIsRefused(t *testing.T) {
+	r := newRig(t, discordtest.Config{})
+	l, _ := r.connect(1)
+	path := "/gateway/connections/" + strconv.Itoa(r.s.Connections()[0].ID)
+	for _, code := range []string{"1", "999", "1004", "1005", "1006", "1015", "2000", "2999", "5000"} {
+		r.control().want(400, 0, "DELETE", path+"?code="+code, "")
+	}
+	r.control().want(204, 0, "DELETE", path+"?code=4000", "")
+	if code := l.closed(); code != 4000 {
+		t.Errorf("closed with %d, want 4000", code)
+	}
+	r.control().want(404, 0, "DELETE", path, "")
 }
