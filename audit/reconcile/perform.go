@@ -159,6 +159,7 @@ func (e *Engine) perform(ctx context.Context, r *Report, guilds Guilds, w Writer
 	if err := e.db.MovePlan(ctx, e.cfg.Guild, r.Plan.Digest, storage.PlanStored, storage.PlanPerforming); err != nil && !errors.Is(err, storage.ErrConflict) {
 		return err
 	}
+	of := len(free)
 	var single int64 // the single-use override that something was done under, for the member in hand
 	for len(free) > 0 {
 		same := ofOneMember(free)
@@ -175,12 +176,28 @@ func (e *Engine) perform(ctx context.Context, r *Report, guilds Guilds, w Writer
 			return err
 		}
 		free = free[n:]
+		e.tellProgress(ctx, r, of-len(free), of)
 	}
 	err = e.db.MovePlan(ctx, e.cfg.Guild, r.Plan.Digest, storage.PlanPerforming, storage.PlanPerformed)
 	if errors.Is(err, storage.ErrConflict) {
 		return nil
 	}
 	return err
+}
+
+// tellProgress leaves how far the run came where whoever follows it looks: with the run, and with who asked. That a run was stopped
+// is found out before its next write.
+func (e *Engine) tellProgress(ctx context.Context, r *Report, done, of int) {
+	if e.cfg.Progress != nil {
+		e.cfg.Progress(done, of)
+	}
+	if r.live() || done == of { // the end of the run stores its counts
+		return
+	}
+	r.Counts.Summary = audit.Summarize(r.Plan, r.outcomes())
+	if err := e.alive(ctx, r.Run.ID, encode(r.Counts)); err != nil && ctx.Err() == nil {
+		e.cfg.Log.WarnContext(ctx, "progress not stored", "run", r.Run.ID, "error", err)
+	}
 }
 
 // noLonger says why a fresh decision does not ask for the action any more; empty if it does.

@@ -208,8 +208,10 @@ func (t *benchTable) console() *console {
 // setUp is what an operator does before anything may be changed.
 func (t *benchTable) setUp(ctx context.Context) error {
 	for _, args := range [][]string{
-		{"bind", "add", "--all-proposed", "--reason", "bench"}, {"policy", "set", filepath.Join(t.dir, "policy.yaml"), "--reason", "bench"},
-		{"audit", "run"}, {"audit", "acknowledge", "1", "--reason", "bench"},
+		{"bind", "add", "--all-proposed", "--reason", "bench"},
+		{"policy", "set", filepath.Join(t.dir, "policy.yaml"), "--reason", "bench"},
+		{"audit", "run"},
+		{"audit", "acknowledge", "1", "--reason", "bench"},
 	} {
 		if err := run(ctx, args, t.console()); err != nil {
 			return err

@@ -71,9 +71,9 @@ func TestTheDemoTellsItsStoryHoldsItAgainstDiscordAndStaysUpWhenItShall(t *testi
 		ended <- err
 		_ = writer.CloseWithError(io.EOF)
 	}()
-	said := ""
+	var said strings.Builder
 	for lines := bufio.NewScanner(reader); lines.Scan(); {
-		said += lines.Text() + "\n"
+		said.WriteString(lines.Text() + "\n")
 		if strings.HasPrefix(lines.Text(), "Auth is still broken") {
 			stop()
 		}
@@ -85,8 +85,8 @@ func TestTheDemoTellsItsStoryHoldsItAgainstDiscordAndStaysUpWhenItShall(t *testi
 		"=== The lock holds", "Sable Kest", "held by the brake on kicks", "=== Auth breaks", "read now: blind", "| 11 changes were made, to 9 members.", "9 writes, 0 of them refused",
 		"export GATECAMP_DISCORD_API_URL=http://127.0.0.1:", "gatecamp audit explain", "/audit-log",
 	} {
-		if !strings.Contains(said, want) {
-			t.Errorf("it does not say %q:\n%s", want, said)
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, said.String())
 		}
 	}
 }

@@ -77,12 +77,32 @@ func (f *filed) open(ctx context.Context, fence storage.Fence, owner string) err
 		owner = f.actor() + " " + rand.Text()[:8]
 	}
 	f.guilds, f.client = guild, guild.client
-	f.engine = reconcile.New(f.db, source, reconcile.Config{Guild: f.session.guild, Fence: fence, Owner: owner, Now: f.now, Log: f.log()})
+	f.engine = reconcile.New(f.db, source, reconcile.Config{Guild: f.session.guild, Fence: fence, Owner: owner, Now: f.now, Log: f.log(), Progress: f.progress()})
 	if fence != (storage.Fence{}) {
 		f.writer = guild
 		f.troubled(guild)
 	}
 	return nil
+}
+
+// progressEvery is how often a person who waits is told how far a run came.
+const progressEvery = 5 * time.Second
+
+// progress tells on standard error how far a run came, and when it will about be done at this pace.
+func (f *filed) progress() func(done, of int) {
+	var began, told time.Time
+	return func(done, of int) {
+		now := time.Now()
+		if began.IsZero() {
+			began, told = now, now
+		}
+		if now.Sub(told) < progressEvery || done == of {
+			return
+		}
+		told = now
+		left := now.Sub(began) / time.Duration(done) * time.Duration(of-done)
+		fmt.Fprintf(f.err, "gatecamp: %d of %s behind us, about %s to go\n", done, count(of, "change", "changes"), left.Round(time.Second))
+	}
 }
 
 // act opens the session for changes: it takes the lease of the one process that acts, keeps it until done, and settles what an

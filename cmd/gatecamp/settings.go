@@ -21,7 +21,7 @@ anything is. It connects to nothing. What each setting means is in docs/configur
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.config(cmd.Context(), config.NeedsAuth)
 			if missing := cfg.Validate(config.NeedsDiscord); missing != nil {
-				c.say("Not needed yet: GATECAMP_DISCORD_TOKEN is not set. Nothing that this version does talks to Discord.")
+				c.say("GATECAMP_DISCORD_TOKEN is not set: the guild itself cannot be looked at, snapshot files can.")
 			}
 			if err != nil {
 				return err

@@ -315,23 +315,36 @@ func (s *Server) AllowIntents(bot snowflake.ID, intents Intents) error {
 	return nil
 }
 
-// CloseConnection closes a socket with a code, or cuts it if the code is 0; then the session can be resumed.
+// CloseConnection closes a socket with a code, or cuts it if the code is 0; then the session can be resumed. From now on the bot misses everything.
 func (s *Server) CloseConnection(id, code int) error {
-	if code != 0 && (code < 1000 || code > 4999 || code == 1005 || code == 1006) {
+	if code != 0 && !sendable(code) {
 		return badRequest(0, fmt.Sprintf("code %d cannot be sent: want 1000 or 3000 to 4999", code))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.conns[id]
 	switch {
-	case c == nil:
+	case c == nil, c.closing:
 		return &APIError{Status: 404, Message: fmt.Sprintf("no connection %d", id)}
 	case code == 0:
 		c.cut()
 	default:
 		s.shut(c, code, "Closed by the control port.")
 	}
+	c.closing = true
+	if c.session != nil {
+		s.unbind(c.session)
+	}
 	return nil
+}
+
+// sendable tells whether a close frame may carry the code (RFC 6455 7.4).
+func sendable(code int) bool {
+	switch code {
+	case 1004, 1005, 1006:
+		return false
+	}
+	return code >= 1000 && code <= 1014 || code >= 3000 && code <= 4999
 }
 
 // Advance moves a manual clock forward.

@@ -106,11 +106,14 @@ func (s *Server) createRole(g *guild, a actor, edit roleEdit) (*Role, error) {
 	r := &Role{ID: s.newID(), Name: "new role", Permissions: g.roles[g.id].Permissions, Position: 1}
 	changes := edit.apply(r)
 	g.roles[r.ID] = r
-	s.publish(g, entry(a, r.ID, auditRoleCreate, changes...), s.roleEvent("GUILD_ROLE_CREATE", g, r))
-	if edit.Position != nil {
-		err = s.moveRoles(g, a, []rolePlace{{ID: r.ID, Position: edit.Position}})
+	next, err := g.arrange(by, []rolePlace{{r.ID, edit.Position}})
+	if err != nil {
+		delete(g.roles, r.ID)
+		return nil, err
 	}
-	return r, err
+	s.publish(g, entry(a, r.ID, auditRoleCreate, changes...), s.roleEvent("GUILD_ROLE_CREATE", g, r))
+	s.settleRoles(g, a, next)
+	return r, nil
 }
 
 // editRole renames a role or changes what it may do.
@@ -135,16 +138,15 @@ func (s *Server) editRole(g *guild, a actor, id snowflake.ID, edit roleEdit) (*R
 			return nil, err
 		}
 	}
-	if a.noEffect {
-		return r, nil
+	next, err := g.arrange(by, []rolePlace{{id, edit.Position}})
+	if err != nil || a.noEffect {
+		return r, err
 	}
 	if changes := edit.apply(r); len(changes) > 0 {
 		s.publish(g, entry(a, r.ID, auditRoleUpdate, changes...), s.roleEvent("GUILD_ROLE_UPDATE", g, r))
 	}
-	if edit.Position != nil {
-		err = s.moveRoles(g, a, []rolePlace{{ID: id, Position: edit.Position}})
-	}
-	return r, err
+	s.settleRoles(g, a, next)
+	return r, nil
 }
 
 // rolePlace is one line of PATCH roles.
@@ -153,13 +155,22 @@ type rolePlace struct {
 	Position *int
 }
 
-// moveRoles puts roles at positions. One alone pushes those between aside, so that their order stays; a list is taken as it is. discord.js sends
-// every role of the guild for each move, @everyone and those above itself too: what counts is whether their order stays.
+// moveRoles puts roles at positions.
 func (s *Server) moveRoles(g *guild, a actor, places []rolePlace) error {
 	by, err := g.may(a, ManageRoles)
 	if err != nil {
 		return err
 	}
+	next, err := g.arrange(by, places)
+	if err == nil && !a.noEffect {
+		s.settleRoles(g, a, next)
+	}
+	return err
+}
+
+// arrange is where every role would stand. One role alone pushes those between aside, so that their order stays; a list is taken as it is. discord.js
+// sends every role of the guild for each move, @everyone and those above itself too: what counts is whether their order stays.
+func (g *guild) arrange(by *member, places []rolePlace) (map[*Role]int, error) {
 	next := make(map[*Role]int, len(g.roles))
 	for _, r := range g.roles {
 		next[r] = r.Position
@@ -168,10 +179,10 @@ func (s *Server) moveRoles(g *guild, a actor, places []rolePlace) error {
 		r := g.roles[p.ID]
 		switch {
 		case r == nil:
-			return unknownRole()
+			return nil, unknownRole()
 		case p.Position == nil:
 		case (p.ID == g.id) != (*p.Position == 0) || *p.Position < 0:
-			return invalidForm("NUMBER_TYPE_MIN", "int value should be greater than or equal to 1.", "position")
+			return nil, invalidForm("NUMBER_TYPE_MIN", "int value should be greater than or equal to 1.", "position")
 		case len(places) == 1:
 			shift(next, r, *p.Position)
 		default:
@@ -179,11 +190,13 @@ func (s *Server) moveRoles(g *guild, a actor, places []rolePlace) error {
 		}
 	}
 	if !g.mayMove(by, next) {
-		return missingPermissions()
+		return nil, missingPermissions()
 	}
-	if a.noEffect {
-		return nil
-	}
+	return next, nil
+}
+
+// settleRoles puts every role where it shall stand, and tells of those that moved.
+func (s *Server) settleRoles(g *guild, a actor, next map[*Role]int) {
 	old := make(map[*Role]int, len(g.roles))
 	for r, position := range next {
 		old[r], r.Position = r.Position, position
@@ -195,7 +208,6 @@ func (s *Server) moveRoles(g *guild, a actor, places []rolePlace) error {
 		change := auditChange{Key: "position", New: r.Position, Old: old[r]}
 		s.publish(g, entry(a, r.ID, auditRoleUpdate, change), s.roleEvent("GUILD_ROLE_UPDATE", g, r))
 	}
-	return nil
 }
 
 // mayMove tells whether the roles that by does not reach keep their order above all that it does reach.

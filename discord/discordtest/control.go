@@ -1,11 +1,14 @@
 package discordtest
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"slices"
 	"strconv"
 	"time"
@@ -32,9 +35,19 @@ func (s *Server) controlHandler() http.Handler {
 	controlPeople(on)
 	controlMachine(on)
 	on("/", func(c control) (any, error) {
-		return nil, &APIError{Status: http.StatusNotFound, Message: "no such call: " + c.r.Method + " " + c.r.URL.Path}
+		return nil, noCall(c.r)
 	})
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path.Clean(r.URL.Path) != r.URL.Path { // the mux would answer with a redirect
+			reply(w, r.Method, nil, noCall(r))
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func noCall(r *http.Request) error {
+	return &APIError{Status: http.StatusNotFound, Message: "no such call: " + r.Method + " " + r.URL.Path}
 }
 
 type controlAdder = func(pattern string, do func(control) (any, error))
@@ -71,16 +84,22 @@ func reply(w http.ResponseWriter, method string, v any, err error) {
 		return
 	}
 	w.WriteHeader(status)
+	if p, is := v.(pages); is {
+		p(w)
+		return
+	}
 	w.Write(append(encode(v), '\n')) //nolint:errcheck // the caller may have hung up
 }
 
 // decode reads the body.
 func (c control) decode(v any) error {
-	data, err := io.ReadAll(io.LimitReader(c.r.Body, maxBody))
-	if err != nil {
+	data, err := io.ReadAll(io.LimitReader(c.r.Body, maxBody+1))
+	switch {
+	case err != nil:
 		return badRequest(0, "the body cannot be read")
-	}
-	if len(data) == 0 {
+	case len(data) > maxBody:
+		return &APIError{Status: http.StatusRequestEntityTooLarge, Message: fmt.Sprintf("the body has more than %d MiB", maxBody>>20)}
+	case !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")):
 		return badRequest(0, "a JSON object is wanted as the body")
 	}
 	if err := json.Unmarshal(data, v); err != nil {
@@ -179,9 +198,11 @@ func controlWorld(on controlAdder) {
 		if err != nil {
 			return nil, err
 		}
-		return c.inGuild(func(g *guild) (any, error) {
-			return json.RawMessage(appendMembers(nil, g.members.after(after, limit))), nil
-		})
+		id, err := c.id("g")
+		if err != nil {
+			return nil, err
+		}
+		return memberPages(c.Server, id, after, limit), c.at(id, func(*guild) error { return nil })
 	})
 	on("GET /guilds/{g}/members/{u}", func(c control) (any, error) {
 		u, err := c.id("u")
@@ -213,13 +234,14 @@ func controlWorld(on controlAdder) {
 	on("POST /guilds/{g}/webhooks", func(c control) (any, error) {
 		var in struct {
 			Channel LooseID `json:"channel_id"`
+			In      LooseID `json:"channel"` // as the other calls name it
 			Name    string  `json:"name"`
 		}
 		if err := c.decode(&in); err != nil {
 			return nil, err
 		}
 		return c.inGuild(func(g *guild) (any, error) {
-			w, err := c.webhookIn(g, snowflake.ID(in.Channel), in.Name)
+			w, err := c.webhookIn(g, snowflake.ID(cmp.Or(in.Channel, in.In)), in.Name)
 			if err != nil {
 				return nil, err
 			}
@@ -227,6 +249,36 @@ func controlWorld(on controlAdder) {
 		})
 	})
 	controlRoles(on)
+}
+
+// pages is an answer that is written piece by piece.
+type pages func(io.Writer)
+
+// memberPages is the list of members in pieces: a quarter of a million of them at once would double the memory.
+func memberPages(s *Server, in, after snowflake.ID, limit int) pages {
+	return func(w io.Writer) {
+		b := []byte("[")
+		for last := false; !last; b = b[:0] {
+			err := s.at(in, func(g *guild) error {
+				list := g.members.after(after, min(limit, chunkSize))
+				for _, m := range list {
+					if after = m.id; len(b) != 1 || b[0] != '[' {
+						b = append(b, ',')
+					}
+					b = appendMember(b, m)
+				}
+				limit -= len(list)
+				last = limit == 0 || len(list) < chunkSize
+				return nil
+			})
+			if last || err != nil {
+				b, last = append(b, "]\n"...), true
+			}
+			if _, err := w.Write(b); err != nil {
+				return // the caller has hung up
+			}
+		}
+	}
 }
 
 func controlRoles(on controlAdder) {

@@ -22,6 +22,17 @@
 //   - Discord's speed: answers come at once, chunks as fast as they are read. Chunks are numbered like every dispatch, but a resume does not bring
 //     them back.
 //
+// Other people's libraries were tried against it (discord.py 2.7, discord.js 14.28, discordgo 0.29, Alliance Auth 5.5). What they need, API being
+// Server.APIURL:
+//   - discord.py: discord.http.Route.BASE = API + "/v10" and discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway). It does not know
+//     RATE_LIMITED: when a guild comes back within 30 s of a full read, it waits for members in vain, and says so, as it would at Discord.
+//   - discord.js: new Client({rest: {api: API}}); a WebhookClient by id and token with {rest: {api: API}}, since it takes URLs of discord.com only.
+//   - discordgo: speaks v9; every variable Endpoint… that is derived from EndpointAPI must be set. After op 9 it identifies anew, resumable or not. Its
+//     bans and kicks carry the reason in the query, which v9 takes and v10 ignores.
+//   - Alliance Auth: DISCORD_API_BASE_URL = API + "/". The slash matters: without it Auth drops "/api", which is served too.
+//
+// The page of 429_cloudflare: discord.js waits and tries again, discord.py gives up with an error of status 429, discordgo and Auth stumble over the HTML.
+//
 // What the reference only believes, it believes too: equal positions are ranked by the lower id; an unknown role id in a PATCH is 400 with 10011;
 // a role that is there or gone already is 204 without event or entry; null for roles leaves them alone; a guild that the bot is not in is 10004 for
 // GET guild and 50001 elsewhere; channel messages have 5 posts and 5 edits in 5 s; 5xx_before is a 502 page, 5xx_after a JSON 500.

@@ -115,7 +115,10 @@ func appendMembers(b []byte, list []*member) []byte {
 
 // encode is JSON of something that always encodes: our own structs and maps.
 func encode(v any) json.RawMessage {
-	if raw, ok := v.([]byte); ok {
+	switch raw := v.(type) {
+	case []byte:
+		return raw
+	case json.RawMessage: // encoded already; Marshal would copy it
 		return raw
 	}
 	b, err := json.Marshal(v)

@@ -265,13 +265,15 @@ func (f *filling) input(c *component, known map[string]bool) (object, error) {
 	required := c.Required == nil || *c.Required
 	switch c.Type {
 	case componentText:
-		text := fmt.Sprint(orEmpty(v))
+		text, is := orEmpty(v).(string)
 		n := utf8.RuneCountInString(text)
 		high := c.MaxLength
 		if high == 0 {
 			high = 4000
 		}
 		switch {
+		case !is:
+			return nil, badRequest(0, fmt.Sprintf("values: %q: want a text, not %v", c.CustomID, v))
 		case text == "" && required:
 			return nil, badRequest(0, fmt.Sprintf("values: %q is required", c.CustomID))
 		case text != "" && (n < c.MinLength || n > high):

@@ -62,6 +62,7 @@ type conn struct {
 	sends    window
 	lastBeat time.Time
 	overdue  *time.Timer
+	closing  bool          // by the control port: gone for all but the socket
 	done     chan struct{} // closed when the socket is gone
 
 	mu      sync.Mutex

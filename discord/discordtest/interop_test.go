@@ -2,6 +2,8 @@ package discordtest_test
 
 import (
 	"net/url"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -157,11 +159,13 @@ func TestAfterOp9TheSocketMayBeUsedAgain(t *testing.T) {
 
 func TestAFaultOfTheStreamIsNotWastedOnASessionThatIsCutOff(t *testing.T) {
 	r := newRig(t, discordtest.Config{World: parse(t, hierarchy)})
-	gone, _ := r.connect(intentsOurs)
+	r.connect(intentsOurs)
 	if err := r.s.CloseConnection(r.s.Connections()[0].ID, 4000); err != nil {
 		t.Fatal(err)
 	}
-	gone.closed()
+	if open := r.s.Connections(); len(open) != 0 {
+		t.Errorf("closed, and yet there: %+v", open)
+	}
 	l, _ := r.connect(intentsOurs)
 	if _, err := r.s.AddFault(discordtest.Fault{Name: "op7"}); err != nil {
 		t.Fatal(err)
@@ -192,4 +196,102 @@ func (r rig) roles() []discordtest.Role {
 		r.Fatal(err)
 	}
 	return roles
+}
+
+func TestTheControlPortTakesObjectsOnly(t *testing.T) {
+	r := newRig(t, discordtest.Config{World: parse(t, hierarchy)}).control()
+	for _, path := range []string{"roles", "webhooks", "channels", "members", "commands"} {
+		for _, body := range []string{"null", " null", "[]", "1", `"x"`} {
+			r.want(400, 0, "POST", "/guilds/{g}/"+path, body)
+		}
+	}
+	if len(r.roles()) != 8 || len(r.s.Hello().Webhooks) != 1 {
+		t.Errorf("nonsense made something: %d roles, %d webhooks", len(r.roles()), len(r.s.Hello().Webhooks))
+	}
+	r.want(413, 0, "POST", "/guilds/{g}/roles", `{"name": "`+strings.Repeat("x", 26<<20)+`"}`)
+	for _, path := range []string{"//guilds/{g}", "/guilds/{g}/", "/guilds/{g}/./roles"} {
+		if e := into[struct{ Error string }](t, r.want(404, 0, "GET", path, "")); e.Error == "" {
+			t.Errorf("%s: no error is told", path)
+		}
+	}
+}
+
+func TestARoleThatIsRefusedLeavesNothing(t *testing.T) {
+	r := newRig(t, discordtest.Config{World: parse(t, hierarchy)}).control()
+	before := r.roles()
+	r.want(400, 50035, "POST", "/guilds/{g}/roles", `{"name": "x", "position": -1}`)
+	r.want(403, 50013, "POST", "/guilds/{g}/roles?by=42", `{"name": "x", "position": 20}`)
+	r.want(403, 50013, "PATCH", "/guilds/{g}/roles/30?by=42", `{"name": "x", "position": 20}`)
+	if d := cmp.Diff(before, r.roles()); d != "" {
+		t.Errorf("the roles changed (-before +after):\n%s", d)
+	}
+	if log, err := r.s.AuditLog(r.guild); err != nil || len(log) != 0 {
+		t.Errorf("the audit log has %d entries (%v), want none", len(log), err)
+	}
+}
+
+func TestAWebhookGoesWhereItIsSent(t *testing.T) {
+	r := newRig(t, discordtest.Config{World: parse(t, hierarchy)}).control()
+	type made struct {
+		ID      string
+		Channel string `json:"channel_id"`
+	}
+	ch := into[made](t, r.want(201, 0, "POST", "/guilds/{g}/channels", `{"name": "new"}`)).ID
+	for _, key := range []string{"channel_id", "channel"} {
+		if got := into[made](t, r.want(201, 0, "POST", "/guilds/{g}/webhooks", `{"`+key+`": "`+ch+`"}`)); got.Channel != ch {
+			t.Errorf("%s: the webhook is in %s, want %s", key, got.Channel, ch)
+		}
+	}
+}
+
+func TestTheListOfMembersComesInPagesAndWhole(t *testing.T) {
+	r := newRig(t, discordtest.Config{World: parse(t, hierarchy).Populate(2500, 1)}).control()
+	type members []struct{ User struct{ ID string } }
+	all := into[members](t, r.want(200, 0, "GET", "/guilds/{g}/members?limit=1000000", ""))
+	var paged members
+	for after := "0"; ; {
+		page := into[members](t, r.want(200, 0, "GET", "/guilds/{g}/members?limit=1500&after="+after, ""))
+		if len(page) == 0 {
+			break
+		}
+		paged = append(paged, page...)
+		after = page[len(page)-1].User.ID
+	}
+	preset := into[members](t, r.want(200, 0, "GET", "/guilds/{g}/members", ""))
+	if d := cmp.Diff(all, paged); d != "" || len(all) != 2507 || len(preset) != 1000 {
+		t.Errorf("%d at once, %d in pages, %d without a limit: want 2507, 2507, 1000", len(all), len(paged), len(preset))
+	}
+}
+
+func TestAWorldsErrorIsAtItsLine(t *testing.T) {
+	const members = `"guild_members": []}`
+	for name, c := range map[string]struct{ text, want string }{
+		"a slip deep inside":  {"-- guild.json --\n{\"guild_roles\": [\n{\"id\": \"1\", \"name\": \"x\"},\n{\"id\": }], " + members, "w.txtar:4: guild.json: guild_roles: invalid character '}' looking for beginning of value; want JSON"},
+		"something follows":   {"-- guild.json --\n{\"guild_roles\": [],\n" + members + "\nmore", "w.txtar:4: guild.json: invalid character 'm' after top-level value; want JSON"},
+		"it ends too early":   {"-- guild.json --\n{\"guild_roles\": [],\n", "w.txtar:2: guild.json: unexpected end of JSON input; want JSON"},
+		"a channel twice":     {"-- guild.json --\n{\"guild_roles\": [], " + members + "\n-- channels.json --\n[{\"id\": \"7\", \"name\": \"a\"},\n{\"id\": \"7\", \"name\": \"b\"}]", "w.txtar:5: channels.json: [1].id: 7 is there a second time; want each channel once"},
+		"a time that is none": {"-- guild.json --\n{\"guild_roles\": [], \"guild_members\": [[\n{\"user\": {\"id\": \"5\", \"username\": \"a\"}, \"joined_at\": \"soon\"}]]}", "w.txtar:3: guild.json: guild_members[0][0]: soon is no time; want one like 2026-03-01T12:00:00Z"},
+		"not an object":       {"-- guild.json --\n{\"guild_roles\": [],\n\"guild\": 5, " + members, "w.txtar:3: guild.json: guild: a number does not fit; want an object"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := discordtest.ParseWorld("w.txtar", []byte(c.text))
+			if err == nil || err.Error() != c.want {
+				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestACodeThatNoFrameCarriesIsRefused(t *testing.T) {
+	r := newRig(t, discordtest.Config{})
+	l, _ := r.connect(1)
+	path := "/gateway/connections/" + strconv.Itoa(r.s.Connections()[0].ID)
+	for _, code := range []string{"1", "999", "1004", "1005", "1006", "1015", "2000", "2999", "5000"} {
+		r.control().want(400, 0, "DELETE", path+"?code="+code, "")
+	}
+	r.control().want(204, 0, "DELETE", path+"?code=4000", "")
+	if code := l.closed(); code != 4000 {
+		t.Errorf("closed with %d, want 4000", code)
+	}
+	r.control().want(404, 0, "DELETE", path, "")
 }

@@ -81,7 +81,9 @@ func (s *Server) Connections() []Connection {
 	defer s.mu.Unlock()
 	out := []Connection{}
 	for _, id := range sortedKeys(s.conns) {
-		out = append(out, s.conns[id].view())
+		if c := s.conns[id]; !c.closing {
+			out = append(out, c.view())
+		}
 	}
 	return out
 }

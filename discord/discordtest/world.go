@@ -189,6 +189,16 @@ func splitArchive(file string, data []byte) []section {
 }
 
 func (w *World) read(s section) error {
+	if err := w.readSection(s); err != nil {
+		return err
+	}
+	if strings.HasSuffix(s.name, ".json") && !json.Valid(s.data) { // something follows
+		return s.slip("")
+	}
+	return nil
+}
+
+func (w *World) readSection(s section) error {
 	switch s.name {
 	case "guild.json":
 		return w.readGuild(s)
@@ -200,6 +210,9 @@ func (w *World) read(s section) error {
 			}
 			if c.ID == 0 || c.Name == "" {
 				return s.fault(offset, "%s: want a channel with id and name", at)
+			}
+			if slices.ContainsFunc(w.channels, func(o channelSpec) bool { return o.ID == c.ID }) {
+				return s.fault(offset, "%s.id: %d is there a second time; want each channel once", at, c.ID)
 			}
 			w.channels = append(w.channels, c)
 			return nil
@@ -300,16 +313,38 @@ func (s section) decode(raw []byte, offset int, at string, v any) error {
 	err := json.Unmarshal(raw, v)
 	var syntax *json.SyntaxError
 	var typ *json.UnmarshalTypeError
+	var when *time.ParseError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &syntax):
-		return s.fault(offset+int(syntax.Offset)-1, "%s: %v; want JSON", at, err)
+		return s.fault(offset+int(syntax.Offset)-1, "%s%v; want JSON", place(at), err)
 	case errors.As(err, &typ):
-		return s.fault(offset+int(typ.Offset)-1, "%s.%s: a %s does not fit; want %s", at, typ.Field, typ.Value, plainType(typ.Type.String()))
+		return s.fault(offset+int(typ.Offset)-1, "%sa %s does not fit; want %s", place(at, typ.Field), typ.Value, plainType(typ.Type.String()))
+	case errors.As(err, &when):
+		return s.fault(offset, "%s%s is no time; want one like 2026-03-01T12:00:00Z", place(at), when.Value)
 	default:
-		return s.fault(offset, "%s: %v", at, err)
+		return s.fault(offset, "%s%v", place(at), err)
 	}
+}
+
+// slip is what is wrong with a section that is no JSON, at its line: a decoder that reads on does not tell where it stumbled.
+func (s section) slip(at string) error {
+	err := json.Unmarshal(s.data, &json.RawMessage{})
+	offset := len(s.data)
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		offset = int(syntax.Offset) - 1
+	}
+	return s.fault(offset, "%s%v; want JSON", place(at), err)
+}
+
+// place is where something is, as the beginning of a sentence.
+func place(parts ...string) string {
+	if at := strings.Trim(strings.Join(parts, "."), "."); at != "" {
+		return at + ": "
+	}
+	return ""
 }
 
 // plainType says what was expected in the words of JSON.
@@ -332,13 +367,13 @@ func plainType(goType string) string {
 func (s section) each(raw []byte, base int, at string, visit func(at string, raw []byte, offset int) error) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if t, err := d.Token(); err != nil || t != json.Delim('[') {
-		return s.fault(base, "%s: want a list", at)
+		return s.fault(base, "%swant a list", place(at))
 	}
 	for i := 0; d.More(); i++ {
 		start := int(d.InputOffset())
 		var e json.RawMessage
 		if err := d.Decode(&e); err != nil {
-			return s.fault(base+int(d.InputOffset()), "%s[%d]: %v; want JSON", at, i, err)
+			return s.slip(fmt.Sprintf("%s[%d]", at, i))
 		}
 		start += bytes.Index(raw[start:], e)
 		if err := visit(fmt.Sprintf("%s[%d]", at, i), e, base+start); err != nil {
@@ -346,7 +381,7 @@ func (s section) each(raw []byte, base int, at string, visit func(at string, raw
 		}
 	}
 	if _, err := d.Token(); err != nil {
-		return s.fault(base+int(d.InputOffset()), "%s: %v; want the end of the list", at, err)
+		return s.slip(at)
 	}
 	return nil
 }
@@ -360,12 +395,12 @@ func (s section) fields(raw []byte, visit func(key string, raw []byte, offset in
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
-			return s.fault(int(d.InputOffset()), "%v; want JSON", err)
+			return s.slip("")
 		}
 		start := int(d.InputOffset())
 		var v json.RawMessage
 		if err := d.Decode(&v); err != nil {
-			return s.fault(int(d.InputOffset()), "%v: %v; want JSON", key, err)
+			return s.slip(fmt.Sprint(key))
 		}
 		start += bytes.Index(raw[start:], v)
 		if err := visit(fmt.Sprint(key), v, start); err != nil {
@@ -373,7 +408,7 @@ func (s section) fields(raw []byte, visit func(key string, raw []byte, offset in
 		}
 	}
 	if _, err := d.Token(); err != nil {
-		return s.fault(int(d.InputOffset()), "%v; want the end of the object", err)
+		return s.slip("")
 	}
 	return nil
 }
