@@ -106,10 +106,13 @@ func (c *chunker) some(ctx context.Context, client *bot.Client, guild snowflake.
 	return members, err
 }
 
+// chunksAhead is how many chunks may wait to be taken into the mirror. A chunk of 1,000 members is a megabyte and more.
+const chunksAhead = 8
+
 func (c *chunker) begin() (string, *chunkRequest) {
 	// 26 characters; Discord takes 32 bytes at most.
 	nonce, r := rand.Text(), &chunkRequest{
-		chunks: make(chan gateway.EventGuildMembersChunk, 64), limited: make(chan time.Duration, 1), done: make(chan struct{}),
+		chunks: make(chan gateway.EventGuildMembersChunk, chunksAhead), limited: make(chan time.Duration, 1), done: make(chan struct{}),
 	}
 	c.mu.Lock()
 	c.requests[nonce] = r

@@ -22,5 +22,6 @@
 //	dead                           the last sign of life of the run is a minute old
 //	holds ID ROLE… · gone ID · here ID
 //	calls METHOD PATH N            the program made exactly N such calls so far; calls 429 0: so many answers of 429
+//	posted "text" · unposted "text"     of all that came to the webhook
 //	want NAME                      the record is as in want-NAME: requests, trail, actions, findings, runs
 package scenario

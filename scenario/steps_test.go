@@ -89,6 +89,8 @@ func (s *story) verbs() map[string]struct {
 		"gone":        {1, func(a []string) error { return s.present(a[0], false) }},
 		"here":        {1, func(a []string) error { return s.present(a[0], true) }},
 		"calls":       {2, s.calls},
+		"posted":      {1, func(a []string) error { return s.posted(a[0], true) }},
+		"unposted":    {1, func(a []string) error { return s.posted(a[0], false) }},
 		"want":        {1, func(a []string) error { return s.want(a[0]) }},
 	}
 }
@@ -380,6 +382,19 @@ func (s *story) calls(a []string) error {
 	}
 	if got > want || got < want && !most {
 		return fmt.Errorf("%d such calls, want %d:\n%s", got, want, s.requests())
+	}
+	return nil
+}
+
+// posted looks at all that came to the webhook.
+func (s *story) posted(text string, want bool) error {
+	var all strings.Builder
+	for _, d := range s.discord.Deliveries() {
+		all.Write(d.Body)
+		all.WriteByte('\n')
+	}
+	if strings.Contains(all.String(), text) != want || all.Len() == 0 {
+		return fmt.Errorf("the webhook got:\n%s", all.String())
 	}
 	return nil
 }
