@@ -47,7 +47,7 @@ var catalogue = map[migrations.Dialect]struct{ columns, indexes string }{
 	},
 }
 
-var kinds = map[string]string{"INTEGER": "BIGINT", "bigint": "BIGINT", "text": "TEXT", "boolean": "BOOLEAN", "timestamp with time zone": "TIMESTAMP"}
+var kinds = map[string]string{"INTEGER": "BIGINT", "bigint": "BIGINT", "bytea": "BLOB", "text": "TEXT", "boolean": "BOOLEAN", "timestamp with time zone": "TIMESTAMP"}
 
 func read[T any](t *testing.T, db *sql.DB, query string, scan func(*sql.Rows) (T, error)) []T {
 	t.Helper()
