@@ -11,11 +11,12 @@ import (
 
 	"gatecamp/audit"
 	"gatecamp/config"
+	"gatecamp/storage"
 )
 
 // askState asks the serving process of this database how it is: over HTTP where it answers there, else through what it left. False if
 // there is none that says.
-func (c *console) askState(ctx context.Context, cfg config.Config, db any, h *healthState) (bool, error) {
+func (c *console) askState(ctx context.Context, cfg config.Config, db storage.Memory, h *healthState) (bool, error) {
 	if v, ok := askHTTP(ctx, cfg.HTTPListen); ok && h.ownerID != "" && (v.ID == h.ownerID || v.OwnerID == h.ownerID) {
 		h.take(v)
 		return true, nil
@@ -23,7 +24,7 @@ func (c *console) askState(ctx context.Context, cfg config.Config, db any, h *he
 	if h.ownerID == "" {
 		return false, nil
 	}
-	v, fresh, err := leftState(ctx, memoryOf(db), stateName, c.now())
+	v, fresh, err := leftState(ctx, db, stateName, c.now())
 	if err != nil || !fresh || v.ID != h.ownerID {
 		return false, err
 	}

@@ -47,7 +47,7 @@ func (s *server) parked(ctx context.Context) (p parking, err error) {
 		into any
 		at   *time.Time
 	}{{routesName, &p.Routes, new(time.Time)}, {sessionName, &p, &p.At}} {
-		value, at, err := memoryOf(s.db).Recall(ctx, 0, part.name)
+		value, at, err := s.db.Recall(ctx, 0, part.name)
 		if errors.Is(err, storage.ErrNotFound) {
 			continue
 		}
@@ -58,7 +58,7 @@ func (s *server) parked(ctx context.Context) (p parking, err error) {
 			*part.at = at
 		}
 	}
-	return p, memoryOf(s.db).Forget(ctx, 0, sessionName)
+	return p, s.db.Forget(ctx, 0, sessionName)
 }
 
 // park leaves it.
@@ -73,10 +73,10 @@ func (s *server) park(ctx context.Context, p parking) (err error) {
 		return err
 	}
 	if len(p.Routes) > 0 {
-		err = memoryOf(s.db).Remember(ctx, 0, routesName, routes, p.At)
+		err = s.db.Remember(ctx, 0, routesName, routes, p.At)
 	}
 	if err == nil && p.Session.ID != "" {
-		err = memoryOf(s.db).Remember(ctx, 0, sessionName, session, p.At)
+		err = s.db.Remember(ctx, 0, sessionName, session, p.At)
 	}
 	return err
 }

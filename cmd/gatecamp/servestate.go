@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -129,39 +130,42 @@ func (t *tenure) guildStates() []guildState {
 	return all
 }
 
-// stateName is where the owner of a shard leaves its state for other processes; a waiting one uses its own host and number.
+// stateName is where the owner leaves its state for other processes.
 const stateName = "serve.state"
 
 // stateFresh is how long a state that was left counts.
 const stateFresh = 10 * time.Second
 
-// leaveStateEvery is how often.
-const leaveStateEvery = 2 * time.Second
+const (
+	leaveStateEvery = 3 * time.Second        // so that it counts as fresh
+	seeStateEvery   = 250 * time.Millisecond // a state that changed is left at once
+)
 
 // keepState leaves the state where `gatecamp health` finds it, until the context ends.
 func (t *tenure) keepState(ctx context.Context) error {
+	var left []byte
+	var at time.Time
+	tick := time.NewTicker(seeStateEvery)
+	defer tick.Stop()
 	for {
-		if err := t.leaveState(ctx, stateName); err != nil && ctx.Err() == nil {
+		value, err := json.Marshal(t.state.view())
+		if err == nil && (time.Since(at) >= leaveStateEvery || !bytes.Equal(value, left)) {
+			left, at = value, time.Now()
+			err = t.db.Remember(ctx, 0, stateName, value, t.now().UTC())
+		}
+		if err != nil && ctx.Err() == nil {
 			t.log.WarnContext(ctx, "the state was not stored", "error", err)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(leaveStateEvery):
+		case <-tick.C:
 		}
 	}
 }
 
-func (s *server) leaveState(ctx context.Context, name string) error {
-	value, err := json.Marshal(s.state.view())
-	if err != nil {
-		return err
-	}
-	return memoryOf(s.db).Remember(ctx, 0, name, value, s.now().UTC())
-}
-
 // leftState reads what a serving process left; false if there is none, or an old one.
-func leftState(ctx context.Context, db memory, name string, now time.Time) (v stateView, fresh bool, err error) {
+func leftState(ctx context.Context, db storage.Memory, name string, now time.Time) (v stateView, fresh bool, err error) {
 	value, at, err := db.Recall(ctx, 0, name)
 	if errors.Is(err, storage.ErrNotFound) {
 		return v, false, nil
