@@ -65,6 +65,12 @@ type Message struct {
 	At     time.Time // zero: none
 }
 
+// File goes with a message: a whole list as CSV or JSON. Whoever makes it answers for what is in it.
+type File struct {
+	Name string // with its ending, such as findings.csv
+	Data []byte
+}
+
 // Discord's limits, in characters.
 const (
 	maxTitle  = 256
