@@ -67,11 +67,11 @@ type Client struct {
 	mu        sync.Mutex
 	guilds    map[snowflake.ID]*Guild
 	direct    map[snowflake.ID]snowflake.ID // channels of direct messages that were opened, by person
-	member    map[snowflake.ID]struct{} // the guilds that the bot is in, as the session began; nil: not known yet
-	user      snowflake.ID              // the bot's own
-	resumed   bool                      // the session began with an earlier process
-	sequences map[int]int               // of the last event, by shard
-	begun     chan struct{}             // closed when we heard how the session begins, which is a little after disgo says that it stands
+	member    map[snowflake.ID]struct{}     // the guilds that the bot is in, as the session began; nil: not known yet
+	user      snowflake.ID                  // the bot's own
+	resumed   bool                          // the session began with an earlier process
+	sequences map[int]int                   // of the last event, by shard
+	begun     chan struct{}                 // closed when we heard how the session begins, which is a little after disgo says that it stands
 	beginOnce sync.Once
 	closed    chan struct{} // closed when the gateway gave up for good
 	why       error

@@ -224,8 +224,8 @@ func (slowBudget) Admit(context.Context, string, bool, bool, int) (time.Duration
 	return 0, nil
 }
 func (slowBudget) Learn(context.Context, string, int, int, time.Duration) error { return nil }
-func (slowBudget) GiveBack(context.Context, string) error                      { return nil }
-func (slowBudget) Pause(context.Context, time.Duration) error                  { return nil }
+func (slowBudget) GiveBack(context.Context, string) error                       { return nil }
+func (slowBudget) Pause(context.Context, time.Duration) error                   { return nil }
 
 // The answer to a command has 3 s; whatever else waits must not hold it up.
 func TestAnAnswerToAnInteractionWaitsForNothingElse(t *testing.T) {
