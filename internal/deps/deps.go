@@ -2,7 +2,6 @@
 package deps
 
 import (
-	_ "github.com/nicksnyder/go-i18n/v2/i18n"
 	_ "github.com/prometheus/client_golang/prometheus/promhttp"
 	_ "github.com/riverqueue/river"
 	_ "github.com/riverqueue/river/riverdriver/riverpgxv5"
