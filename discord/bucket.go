@@ -11,8 +11,8 @@ type bucket struct {
 	limit     int // -1: not known yet, then one request at a time finds out
 	remaining int
 	inflight  int
-	reset     time.Time // end of the window; zero: no window has begun
-	waiting   [2]int    // by Priority
+	reset     time.Time       // end of the window; zero: no window has begun
+	waiting   [priorities]int // by Priority
 	wake      chan struct{}
 }
 
@@ -23,22 +23,32 @@ func (b *bucket) roll(now time.Time) {
 	}
 }
 
-// spare reports whether bulk work leaves enough for live work: three of ten slots until just before the end of the window.
-func (b *bucket) spare(now time.Time) (time.Time, bool) {
-	if b.limit < 0 {
-		return now, b.waiting[Live] == 0
-	}
-	keep := max(b.limit*3/10, b.waiting[Live])
-	if b.remaining > keep {
+// spare reports whether the bucket has a place left for work of a priority: three of ten slots are kept for live work until just
+// before the end of the window, and eight of ten from spare work.
+func (b *bucket) spare(now time.Time, p Priority) (time.Time, bool) {
+	var before, keep int // who goes first, and what is kept for them
+	switch p {
+	case Live:
 		return now, true
+	case Bulk:
+		before, keep = b.waiting[Live], b.limit*3/10
+	case Spare:
+		before, keep = b.waiting[Live]+b.waiting[Bulk], b.limit*8/10
 	}
-	if b.reset.IsZero() { // the window has not begun: whoever is in flight begins it
+	switch {
+	case b.limit < 0:
+		return now.Add(scoutAgain), before == 0
+	case b.remaining > max(keep, before):
+		return now, true
+	case b.reset.IsZero(): // the window has not begun: whoever is in flight begins it
 		return now.Add(scoutAgain), false
+	case p == Spare:
+		return b.reset, false
 	}
 	if back := b.reset.Add(-endOfWindow); now.Before(back) {
 		return back, false
 	}
-	return b.reset, b.remaining > b.waiting[Live]
+	return b.reset, b.remaining > before
 }
 
 // learn takes what the headers of an answer say.
@@ -62,7 +72,7 @@ func (b *bucket) awake() {
 	b.wake = make(chan struct{})
 }
 
-func (b *bucket) idle() bool { return b.inflight == 0 && b.waiting == [2]int{} }
+func (b *bucket) idle() bool { return b.inflight == 0 && b.waiting == [priorities]int{} }
 
 // patience is how long a 429 asks to wait.
 func patience(h http.Header) time.Duration {

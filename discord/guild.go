@@ -317,13 +317,11 @@ func (g *Guild) differs(ctx context.Context) string {
 
 // miscounted names the first role of which Discord counts other holders than we do.
 func (m *mirror) miscounted(theirs map[snowflake.ID]int) string {
-	ours := m.holders()
 	m.mu.Lock()
-	roles, everyone := m.guild.Roles, m.guild.ID
-	m.mu.Unlock()
-	for _, r := range roles {
-		if r.ID != everyone && theirs[r.ID] != ours[r.ID] {
-			return fmt.Sprintf("Discord counts %d holders of role %d, and shows %d", theirs[r.ID], r.ID, ours[r.ID])
+	defer m.mu.Unlock()
+	for i, r := range m.guild.Roles {
+		if r.ID != m.guild.ID && theirs[r.ID] != m.held[i] {
+			return fmt.Sprintf("Discord counts %d holders of role %d, and shows %d", theirs[r.ID], r.ID, m.held[i])
 		}
 	}
 	return ""
@@ -409,6 +407,38 @@ func (m *mirror) stands() (bool, uint) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.current, m.standing
+}
+
+// Headcount is how many there are, as known from what was seen so far.
+type Headcount struct {
+	Guild    audit.Guild
+	Members  int
+	Holders  [audit.MaxRoles]int // of each role, by its index in Guild.Roles
+	Complete bool                // every member is known, and no event was missed
+	Visible  bool                // the guild is in sight: no outage, the bot is in it, and a session stands
+	Revision uint64              // another one: something may have changed since
+	At       time.Time
+}
+
+// Headcount counts without copying any member, and asks Discord for nothing.
+func (g *Guild) Headcount() Headcount {
+	h := Headcount{At: time.Now(), Visible: g.visible()}
+	g.m.mu.Lock()
+	defer g.m.mu.Unlock()
+	h.Guild, h.Members, h.Holders, h.Complete, h.Revision = g.m.guild, len(g.m.members), g.m.held, g.m.complete, g.m.changes
+	return h
+}
+
+// Present counts how many of the people are known to be members.
+func (g *Guild) Present(ids []snowflake.ID) (n int) {
+	g.m.mu.Lock()
+	defer g.m.mu.Unlock()
+	for _, id := range ids {
+		if _, here := g.m.members[id]; here {
+			n++
+		}
+	}
+	return n
 }
 
 // Known is the guild as it is known from what was seen so far, members in no order; it asks Discord for nothing.

@@ -24,10 +24,13 @@ import (
 // Priority says who goes first where requests have to wait.
 type Priority int
 
-// The priorities. Bulk work leaves 3 of 10 slots of a bucket to live work, and takes them back just before the window ends.
+// The priorities. Bulk work leaves 3 of 10 slots of a bucket to live work, and takes them back just before the window ends. Spare work
+// takes 2 of 10, and only while nobody else waits: nothing is late because of it.
 const (
 	Live Priority = iota
 	Bulk
+	Spare
+	priorities = iota
 )
 
 const (
@@ -264,10 +267,8 @@ func (l *Limiter) admit(now time.Time, b *bucket, e *rest.CompiledEndpoint, p Pr
 		}
 		return now.Add(scoutAgain), false // what is in flight tells when the window ends
 	}
-	if p == Bulk {
-		if at, ok := b.spare(now); !ok {
-			return at, false
-		}
+	if at, ok := b.spare(now, p); !ok {
+		return at, false
 	}
 	if exempt(e) {
 		return now, true
@@ -275,16 +276,13 @@ func (l *Limiter) admit(now time.Time, b *bucket, e *rest.CompiledEndpoint, p Pr
 	return l.token(now, p)
 }
 
-// token takes one from the global rate; bulk work leaves two of them to live work.
+// token takes one from the global rate; bulk work leaves two of them to live work, spare work four to both.
 func (l *Limiter) token(now time.Time, p Priority) (time.Time, bool) {
 	if !l.filled.IsZero() {
 		l.tokens = min(float64(l.cfg.Burst), l.tokens+now.Sub(l.filled).Seconds()*l.cfg.PerSecond)
 	}
 	l.filled = now
-	need := 1.0
-	if p == Bulk {
-		need = 3
-	}
+	need := min(1+2*float64(p), float64(l.cfg.Burst))
 	if l.tokens >= need {
 		l.tokens--
 		return now, true
@@ -380,7 +378,7 @@ func (l *Limiter) rename(e *rest.CompiledEndpoint, b *bucket, name string) *buck
 	for p, n := range b.waiting {
 		shared.waiting[p] += n
 	}
-	b.inflight, b.waiting = 0, [2]int{}
+	b.inflight, b.waiting = 0, [priorities]int{}
 	b.awake()
 	return shared
 }

@@ -130,6 +130,37 @@ func TestLiveWorkFindsASlotWhileBulkWorkRuns(t *testing.T) {
 	})
 }
 
+func TestSpareWorkMakesNobodyLateAndIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &windows{}
+		l := discord.NewLimiter(discord.LimiterConfig{})
+		if err := send(t.Context(), l, removeRole(1), w.answer); err != nil { // what the bucket allows is known
+			t.Fatal(err)
+		}
+		time.Sleep(11 * time.Second)
+		done := 0
+		var jobs sync.WaitGroup
+		jobs.Go(func() {
+			for i := range 4 {
+				if err := send(discord.WithPriority(t.Context(), discord.Spare), l, removeRole(100+i), w.answer); err != nil {
+					t.Error(err)
+				}
+				done++
+			}
+		})
+		synctest.Wait() // some of it is on its way
+		start := time.Now()
+		bulk(t, l, 5, w.answer)
+		if waited := time.Since(start); waited > time.Second {
+			t.Errorf("bulk work waited %v for a slot that spare work had taken", waited)
+		}
+		jobs.Wait()
+		if done != 4 || w.over > 0 {
+			t.Errorf("%d of 4 done, %d requests over the limit", done, w.over)
+		}
+	})
+}
+
 func TestRoutesThatShareABucketAreCountedTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &windows{}

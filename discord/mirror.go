@@ -23,6 +23,8 @@ type mirror struct {
 	members map[snowflake.ID]row
 	sets    []audit.RoleSet
 	setAt   map[audit.RoleSet]uint32
+	held    [audit.MaxRoles]int // members of each role, by its index
+	changes uint64              // counts what changed, so that others can tell whether anything did
 
 	claimed  int  // how many members Discord says there are, counted on by joins and leaves
 	whole    bool // everybody was read once: who is not known is not there
@@ -71,6 +73,7 @@ func (m *mirror) setGuild(name string, owner snowflake.ID, roles []discord.Role,
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.changes++
 	m.guild.Name, m.guild.Owner, m.current, m.away = name, owner, true, false
 	if claimed >= 0 {
 		m.claimed, m.counted = claimed, true
@@ -103,13 +106,28 @@ func (m *mirror) setRoles(roles []audit.Role) {
 	for n, s := range m.sets {
 		m.setAt[s] = uint32(n)
 	}
+	var held [audit.MaxRoles]int
+	for i, n := range m.held[:len(m.guild.Roles)] {
+		if to, ok := index[m.guild.Roles[i].ID]; ok {
+			held[to] = n
+		}
+	}
+	m.held = held
 	m.guild.Roles, m.index = roles, index
 	m.place()
+}
+
+// hold counts a member's roles, or discounts them.
+func (m *mirror) hold(r row, n int) {
+	for i := range m.sets[r.set&rowSet].All() {
+		m.held[i] += n
+	}
 }
 
 // place works out the bot's highest role.
 func (m *mirror) place() {
 	m.standing++
+	m.changes++
 	r, ok := m.members[m.guild.Bot]
 	if !ok {
 		return
@@ -130,6 +148,7 @@ func (m *mirror) putRole(r discord.Role) {
 	}
 	if len(m.guild.Roles) == audit.MaxRoles {
 		m.complete = false
+		m.changes++
 		return
 	}
 	m.setRoles(append(slices.Clone(m.guild.Roles), auditRole(r)))
@@ -149,8 +168,13 @@ func (m *mirror) put(member *discord.Member, joined bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.row(member)
-	_, known := m.members[member.User.ID]
+	old, known := m.members[member.User.ID]
+	if known {
+		m.hold(old, -1)
+	}
+	m.hold(r, 1)
 	m.members[member.User.ID] = r
+	m.changes++
 	if joined && !known {
 		m.claimed++
 	}
@@ -170,9 +194,14 @@ func (m *mirror) put(member *discord.Member, joined bool) {
 func (m *mirror) drop(id snowflake.ID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, known := m.members[id]; known || !m.whole { // one who left twice left once
+	old, known := m.members[id]
+	if known {
+		m.hold(old, -1)
+	}
+	if known || !m.whole { // one who left twice left once
 		m.claimed--
 	}
+	m.changes++
 	delete(m.members, id)
 	if m.read != nil {
 		m.read.touched[id] = struct{}{}
@@ -186,6 +215,7 @@ func (m *mirror) doubt() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.complete, m.whole, m.counted, m.current = false, false, false, false
+	m.changes++
 	if m.read != nil {
 		m.read.missed = true
 	}
@@ -278,6 +308,7 @@ func (m *mirror) endRead() proof {
 	}
 	m.members = r.members
 	m.forgetSets()
+	m.recount()
 	off := len(m.members) - r.claimed
 	p := proof{members: len(m.members), claimed: r.claimed, moves: r.moves, missed: r.missed}
 	switch {
@@ -313,6 +344,7 @@ func (m *mirror) believe() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.complete = m.counted
+	m.changes++
 }
 
 // forgetSets keeps only the role sets that somebody has.
@@ -354,21 +386,18 @@ func (m *mirror) unsorted() (g audit.Guild, members []audit.Member, complete boo
 	return m.guild, members, m.complete
 }
 
-// holders counts the members of each role.
-func (m *mirror) holders() map[snowflake.ID]int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+// recount counts every role's holders anew.
+func (m *mirror) recount() {
 	bySet := make([]int, len(m.sets))
 	for _, r := range m.members {
 		bySet[r.set&rowSet]++
 	}
-	counts := map[snowflake.ID]int{}
+	clear(m.held[:])
 	for n, s := range m.sets {
 		for i := range s.All() {
-			counts[m.guild.Roles[i].ID] += bySet[n]
+			m.held[i] += bySet[n]
 		}
 	}
-	return counts
 }
 
 // facts turns members, as a read just showed them, into facts, with the guild as it is now.

@@ -134,7 +134,44 @@ func TestEventsAndAFullReadSideBySideEndAsDiscordIs(t *testing.T) {
 		if diff := cmp.Diff(w.members, m.shows()); diff != "" {
 			t.Errorf("the mirror is not what Discord is (-want +got):\n%s", diff)
 		}
+		kept := m.held
+		if m.recount(); kept != m.held {
+			t.Errorf("holders of roles, counted on: %v, counted anew: %v", kept[:8], m.held[:8])
+		}
 	})
+}
+
+func TestAHeadcountCopiesNobodyAndSaysWhenSomethingChanged(t *testing.T) {
+	c, _ := quietClient()
+	g := c.Guild(someGuild)
+	if err := g.m.setGuild("g", 7, []discord.Role{someRole(1), someRole(2)}, 3); err != nil {
+		t.Fatal(err)
+	}
+	for id := range snowflake.ID(3) {
+		a := someMember(100+id, 1)
+		g.m.put(&a, false)
+	}
+	before := g.Headcount()
+	if before.Members != 3 || before.Holders[0] != 3 || before.Holders[1] != 0 || before.Complete || before.Visible {
+		t.Errorf("headcount %+v", before)
+	}
+	if again := g.Headcount(); again.Revision != before.Revision {
+		t.Error("a headcount changes the revision")
+	}
+	a := someMember(101, 2)
+	g.m.put(&a, false)
+	g.m.believe()
+	g.show()
+	after := g.Headcount()
+	if after.Holders[0] != 2 || after.Holders[1] != 1 || after.Revision == before.Revision || !after.Visible {
+		t.Errorf("headcount %+v", after)
+	}
+	if n := g.Present([]snowflake.ID{99, 100, 102, 103}); n != 2 {
+		t.Errorf("%d of them are present, want 2", n)
+	}
+	if allocs := testing.AllocsPerRun(100, func() { g.Headcount() }); allocs > 0 {
+		t.Errorf("a headcount allocates %v times", allocs)
+	}
 }
 
 func TestAMissedEventSpoilsTheReadThatIsUnderWay(t *testing.T) {

@@ -220,6 +220,9 @@ func (g *Guild) refusedBefore(a audit.Action) string {
 	return ""
 }
 
+// againWithin is how long a second look may wait for its turn: it lets everything else go first.
+const againWithin = time.Minute
+
 // lookAgain looks at what was done once more when Auth had time to write over it.
 func (g *Guild) lookAgain(done []audit.Outcome, o Offer) {
 	done = slices.DeleteFunc(slices.Clone(done), func(d audit.Outcome) bool {
@@ -236,7 +239,7 @@ func (g *Guild) lookAgain(done []audit.Outcome, o Offer) {
 		case <-g.c.quit:
 			return
 		}
-		ctx, end := context.WithTimeout(WithPriority(context.Background(), Bulk), CallWithin)
+		ctx, end := context.WithTimeout(WithPriority(context.Background(), Spare), againWithin)
 		defer end()
 		now, err := g.c.bot.Rest.GetMember(g.id, done[0].Action.Member, rest.WithCtx(ctx))
 		if err != nil {

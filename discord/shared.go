@@ -31,7 +31,7 @@ const (
 // shared asks the budget of all processes; zero means go. If it does not answer, our own count has to do.
 func (l *Limiter) shared(ctx context.Context, e *rest.CompiledEndpoint, p Priority) (wait time.Duration) {
 	l.ask(ctx, e, func(ctx context.Context, key string) (err error) {
-		wait, err = l.cfg.Shared.Admit(ctx, key, p == Bulk, !exempt(e), int(l.cfg.PerSecond))
+		wait, err = l.cfg.Shared.Admit(ctx, key, p != Live, !exempt(e), int(l.cfg.PerSecond))
 		return err
 	})
 	return wait

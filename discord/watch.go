@@ -146,4 +146,5 @@ func (m *mirror) owned(owner snowflake.ID, name string) {
 	}
 	m.guild.Name = name
 	m.standing++
+	m.changes++
 }
