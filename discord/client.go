@@ -66,11 +66,12 @@ type Client struct {
 
 	mu        sync.Mutex
 	guilds    map[snowflake.ID]*Guild
-	member    map[snowflake.ID]struct{} // the guilds that the bot is in, as the session began; nil: not known yet
-	user      snowflake.ID              // the bot's own
-	resumed   bool                      // the session began with an earlier process
-	sequences map[int]int               // of the last event, by shard
-	begun     chan struct{}             // closed when we heard how the session begins, which is a little after disgo says that it stands
+	direct    map[snowflake.ID]snowflake.ID // channels of direct messages that were opened, by person
+	member    map[snowflake.ID]struct{}     // the guilds that the bot is in, as the session began; nil: not known yet
+	user      snowflake.ID                  // the bot's own
+	resumed   bool                          // the session began with an earlier process
+	sequences map[int]int                   // of the last event, by shard
+	begun     chan struct{}                 // closed when we heard how the session begins, which is a little after disgo says that it stands
 	beginOnce sync.Once
 	closed    chan struct{} // closed when the gateway gave up for good
 	why       error
@@ -91,7 +92,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	c := &Client{
-		log: cfg.Log, onEvent: cfg.OnEvent, guilds: map[snowflake.ID]*Guild{}, sequences: map[int]int{},
+		log: cfg.Log, onEvent: cfg.OnEvent, guilds: map[snowflake.ID]*Guild{}, direct: map[snowflake.ID]snowflake.ID{}, sequences: map[int]int{},
 		begun: make(chan struct{}), closed: make(chan struct{}), quit: make(chan struct{}),
 		echo: orElse(cfg.EchoWithin, 5*time.Second), again: orElse(cfg.LookAgain, 10*time.Second), settle: orElse(cfg.CountsSettle, 8*time.Second),
 	}

@@ -126,7 +126,7 @@ func (g *Guild) introduce(ctx context.Context) error {
 	if err := g.refresh(ctx); err != nil {
 		return err
 	}
-	own, err := g.c.bot.Rest.GetMember(g.id, g.c.Bot(), rest.WithCtx(ctx))
+	own, err := readAgain(ctx, func() (*discord.Member, error) { return g.c.bot.Rest.GetMember(g.id, g.c.Bot(), rest.WithCtx(ctx)) })
 	if err != nil {
 		return g.c.explain(err)
 	}
@@ -275,7 +275,9 @@ const pageSize = 1000
 func (g *Guild) pages(ctx context.Context, visit func([]discord.Member)) error {
 	var after snowflake.ID
 	for {
-		members, err := g.c.bot.Rest.GetMembers(g.id, pageSize, after, rest.WithCtx(ctx))
+		members, err := readAgain(ctx, func() ([]discord.Member, error) {
+			return g.c.bot.Rest.GetMembers(g.id, pageSize, after, rest.WithCtx(ctx))
+		})
 		if err != nil {
 			return g.c.explain(err)
 		}
@@ -334,7 +336,7 @@ func (g *Guild) refresh(ctx context.Context) error {
 		if current {
 			return nil
 		}
-		now, err := g.c.bot.Rest.GetGuild(g.id, false, rest.WithCtx(ctx))
+		now, err := readAgain(ctx, func() (*discord.RestGuild, error) { return g.c.bot.Rest.GetGuild(g.id, false, rest.WithCtx(ctx)) })
 		switch {
 		case status(err) == http.StatusNotFound, rest.IsJSONErrorCode(err, rest.JSONErrorCodeMissingAccess):
 			return notInGuild(g.id).Because(err)
@@ -368,7 +370,7 @@ func (g *Guild) Member(ctx context.Context, id snowflake.ID) (guild audit.Guild,
 // look reads one member and begins to watch them.
 func (g *Guild) look(ctx context.Context, id snowflake.ID) (*trace, *discord.Member, error) {
 	t := g.m.follow(id)
-	now, err := g.c.bot.Rest.GetMember(g.id, id, rest.WithCtx(ctx))
+	now, err := readAgain(ctx, func() (*discord.Member, error) { return g.c.bot.Rest.GetMember(g.id, id, rest.WithCtx(ctx)) })
 	if rest.IsJSONErrorCode(err, rest.JSONErrorCodeUnknownMember, rest.JSONErrorCodeUnknownUser) {
 		return t, nil, ErrNotMember
 	}

@@ -21,6 +21,11 @@ const (
 	ofTrouble   = "trouble."
 	ofKind      = "kind."
 	ofKindRole  = "kind_role."
+	ofKinds     = "kind_count."
+	ofResults   = "result_count."
+	ofActs      = "act_count."
+	ofBrake     = "brake." // what a brake counts
+	ofGate      = "gate."  // a gate's name
 	ofResult    = "result."
 	ofCode      = "code." // how an action ended in detail, and why a run did
 	ofCure      = "cure." // by such a code; not every code has one
@@ -43,6 +48,39 @@ func (p *Printer) Category(c audit.Category) string { return p.T(Key(ofCategory 
 // CategoryCount says how many members are in a category: "4 strangers to Auth".
 func (p *Printer) CategoryCount(c audit.Category, n int) string {
 	return p.N(Key(ofCounted+c.String()), n)
+}
+
+// KindCount says how many actions of a kind, by its code: "5 kicks". So do ResultCount and ActCount.
+func (p *Printer) KindCount(code string, n int) string { return p.counted(ofKinds, code, n) }
+
+// ResultCount says how many actions came to a result, by its code.
+func (p *Printer) ResultCount(code string, n int) string { return p.counted(ofResults, code, n) }
+
+// ActCount says about how many members something was decided, by the act's code.
+func (p *Printer) ActCount(code string, n int) string { return p.counted(ofActs, code, n) }
+
+func (p *Printer) counted(family, code string, n int) string {
+	if key := Key(family + code); p.catalogue.Has(key) {
+		return p.N(key, n)
+	}
+	return p.Number(n) + " " + spaced(code)
+}
+
+// Brake says what a brake counts, by its code as "kicks" or "one_role:123"; role is how the reader knows that role.
+func (p *Printer) Brake(code, role string) string { return p.short(ofBrake, code, role) }
+
+// GateName names a gate, by its code, completing "5 by …"; empty for a code that is no gate's.
+func (p *Printer) GateName(code string) string { return p.perhaps(Key(ofGate + code)) }
+
+func (p *Printer) short(family, code, role string) string {
+	name, of, one := strings.Cut(code, ":")
+	if one && role == "" {
+		role = of
+	}
+	if text := p.perhaps(Key(family+name), Args{"Role": role}); text != "" {
+		return text
+	}
+	return spaced(code)
 }
 
 // Reason says what led to a verdict, as part of a sentence.
@@ -75,16 +113,7 @@ func (p *Printer) Layer(l audit.Layer, name string) string {
 func (p *Printer) Alert(a audit.Alert) string { return p.T(Key(ofAlert + a.String())) }
 
 // Hold names the gate or the brake of a code as "kicks", "lock" or "one_role:123"; role is how the reader knows that role.
-func (p *Printer) Hold(code, role string) string {
-	name, of, one := strings.Cut(code, ":")
-	if one && role == "" {
-		role = of
-	}
-	if text := p.perhaps(Key(ofHold+name), Args{"Role": role}); text != "" {
-		return text
-	}
-	return spaced(code)
-}
+func (p *Printer) Hold(code, role string) string { return p.short(ofHold, code, role) }
 
 // Gate says what a gate holds and why.
 func (p *Printer) Gate(g audit.Gate) string { return p.Hold(g.String(), "") }

@@ -92,7 +92,7 @@ func (p *Printer) Duration(d time.Duration) string {
 	for i, u := range units {
 		if n := d / u.of; n > 0 {
 			parts = append(parts, p.N(u.key, int(n)))
-			d -= n * u.of
+			d %= u.of
 			if i+1 < len(units) {
 				if m := d / units[i+1].of; m > 0 {
 					parts = append(parts, p.N(units[i+1].key, int(m)))

@@ -1,4 +1,4 @@
-// Package migrations brings a database to the tables that this gatecamp needs.
+// Package migrations brings a database to the tables that this gatecamp needs: our own, and those of the job queue (River).
 //
 // What must stay true: both databases have the same tables and columns, under the same numbers; a database that is newer than we
 // are, or that belongs to someone else, is left untouched; of two migrators at once, one waits.
@@ -51,8 +51,15 @@ func (d Dialect) goose() goose.Dialect {
 
 // Done says what a migration did.
 type Done struct {
-	From, To int64 // versions; 0: nothing was there
+	From, To           int64 // versions of our tables; 0: nothing was there
+	QueueFrom, QueueTo int64 // versions of the job queue's tables, likewise
 }
+
+// Nothing reports whether the database was up to date already.
+func (d Done) Nothing() bool { return d.From == d.To && d.QueueFrom == d.QueueTo }
+
+// versions is what a database has: ours, and the job queue's.
+type versions struct{ ours, queue int64 }
 
 // Up brings the database up to date, in the first schema of Postgres' search_path or in the one file of SQLite. It takes the lock that
 // an acting process holds (SQLite) or one of its own (Postgres) only if there is something to do. A newer database is storage.ErrNewer,
@@ -65,7 +72,7 @@ func Up(ctx context.Context, db *sql.DB, dialect Dialect) (done Done, err error)
 	}
 	at, err := look(ctx, db, dialect, newest)
 	if err != nil || at == newest {
-		return Done{at, at}, err
+		return from(at, at), err
 	}
 	free, err := dialect.lock(ctx, db)
 	if err != nil {
@@ -74,20 +81,34 @@ func Up(ctx context.Context, db *sql.DB, dialect Dialect) (done Done, err error)
 	defer func() { err = errors.Join(err, free()) }()
 	// Another may have been faster.
 	if at, err = look(ctx, db, dialect, newest); err != nil || at == newest {
-		return Done{at, at}, err
+		return from(at, at), err
 	}
-	steps, err := fs.Sub(files, dialect.String())
+	if err := dialect.upOurs(ctx, db); err != nil {
+		return done, err
+	}
+	if at.queue < newest.queue {
+		if err := dialect.upQueue(ctx, db); err != nil {
+			return done, err
+		}
+	}
+	return from(at, newest), nil
+}
+
+func from(at, to versions) Done {
+	return Done{From: at.ours, To: to.ours, QueueFrom: at.queue, QueueTo: to.queue}
+}
+
+func (d Dialect) upOurs(ctx context.Context, db *sql.DB) error {
+	steps, err := fs.Sub(files, d.String())
 	if err != nil {
-		return done, err
+		return err
 	}
-	provider, err := goose.NewProvider(dialect.goose(), db, steps, goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(d.goose(), db, steps, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
-		return done, err
+		return err
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return done, err
-	}
-	return Done{at, newest}, nil
+	_, err = provider.Up(ctx)
+	return err
 }
 
 // Check changes nothing: it is nil if the database is up to date, else storage.ErrOutdated, ErrNewer or ErrForeign.
@@ -101,54 +122,64 @@ func Check(ctx context.Context, db *sql.DB, dialect Dialect) (err error) {
 	if err != nil {
 		return err
 	}
-	if at < newest {
-		return problem.New(problem.Usage, fmt.Sprintf("the database is of version %d, this gatecamp needs %d", at, newest), "run gatecamp migrate").Because(storage.ErrOutdated)
+	switch {
+	case at.ours < newest.ours:
+		return problem.New(problem.Usage, fmt.Sprintf("the database is of version %d, this gatecamp needs %d", at.ours, newest.ours), "run gatecamp migrate").Because(storage.ErrOutdated)
+	case at.queue < newest.queue:
+		return problem.New(problem.Usage, fmt.Sprintf("the tables of the job queue are of version %d, this gatecamp needs %d", at.queue, newest.queue),
+			"run gatecamp migrate").Because(storage.ErrOutdated)
 	}
 	return nil
 }
 
-// newest is the highest number among our migrations.
-func (d Dialect) newest() (newest int64, err error) {
+// newest is the highest number among our migrations, and the queue's version that goes with them.
+func (d Dialect) newest() (newest versions, err error) {
+	newest.queue = queueVersion
 	names, err := fs.Glob(files, d.String()+"/*.sql")
 	if err != nil {
-		return 0, err
+		return newest, err
 	}
 	for _, name := range names {
 		n, err := goose.NumericComponent(name)
 		if err != nil {
-			return 0, err
+			return newest, err
 		}
-		newest = max(newest, n)
+		newest.ours = max(newest.ours, n)
 	}
 	return newest, nil
 }
 
-// look reads which version the database has, without changing anything: 0 for an empty one.
-func look(ctx context.Context, db *sql.DB, dialect Dialect, newest int64) (version int64, err error) {
-	tables := `SELECT COUNT(*), COALESCE(SUM(CASE WHEN name = 'gatecamp' THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN name = 'goose_db_version' THEN 1 ELSE 0 END), 0) FROM `
+// look reads which versions the database has, without changing anything: 0 for an empty one.
+func look(ctx context.Context, db *sql.DB, dialect Dialect, newest versions) (at versions, err error) {
+	tables := `SELECT COUNT(*), COALESCE(SUM(CASE WHEN name = 'gatecamp' THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN name = 'goose_db_version' THEN 1 ELSE 0 END), 0),
+		COALESCE(SUM(CASE WHEN name = 'river_migration' THEN 1 ELSE 0 END), 0) FROM `
 	switch dialect {
 	case Postgres:
 		tables += `(SELECT table_name AS name FROM information_schema.tables WHERE table_schema = current_schema() AND table_type = 'BASE TABLE') t`
 	case SQLite:
 		tables += `sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`
 	}
-	var all, ours, counted int
-	if err := db.QueryRowContext(ctx, tables).Scan(&all, &ours, &counted); err != nil {
-		return 0, err
+	var all, ours, counted, queue int
+	if err := db.QueryRowContext(ctx, tables).Scan(&all, &ours, &counted, &queue); err != nil {
+		return at, err
 	}
 	if ours == 0 && all > counted {
-		return 0, problem.New(problem.Usage, "the database belongs to another program: it has tables, and none of them is ours; nothing was changed",
+		return at, problem.New(problem.Usage, "the database belongs to another program: it has tables, and none of them is ours; nothing was changed",
 			"name an empty database, or a schema of its own").Because(storage.ErrForeign)
 	}
-	if counted == 0 {
-		return 0, nil
+	if counted > 0 {
+		if err := db.QueryRowContext(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&at.ours); err != nil {
+			return at, err
+		}
 	}
-	if err := db.QueryRowContext(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&version); err != nil {
-		return 0, err
+	if queue > 0 {
+		if err := db.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM river_migration`).Scan(&at.queue); err != nil {
+			return at, err
+		}
 	}
-	if version > newest {
-		return version, problem.New(problem.Usage, fmt.Sprintf("the database is of version %d, this gatecamp knows versions up to %d; nothing was changed", version, newest),
-			"run the newer gatecamp that made it, or go back to a backup from before").Because(storage.ErrNewer)
+	if at.ours > newest.ours || at.queue > newest.queue {
+		return at, problem.New(problem.Usage, fmt.Sprintf("the database is of version %d (job queue %d), this gatecamp knows versions up to %d (%d); nothing was changed",
+			at.ours, at.queue, newest.ours, newest.queue), "run the newer gatecamp that made it, or go back to a backup from before").Because(storage.ErrNewer)
 	}
-	return version, nil
+	return at, nil
 }

@@ -76,7 +76,7 @@ func TestMigratingAgainChangesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		second, err := migrations.Up(t.Context(), db, dialect)
-		if err != nil || second.From != first.To || second.To != first.To {
+		if err != nil || !second.Nothing() || second.To != first.To || second.QueueTo != first.QueueTo {
 			t.Errorf("again: %+v after %+v, %v", second, first, err)
 		}
 		if err := migrations.Check(t.Context(), db, dialect); err != nil {
@@ -99,7 +99,7 @@ func TestOfTwoMigratorsOneWaits(t *testing.T) {
 			if errs[i] != nil {
 				t.Errorf("migrator %d: %v", i, errs[i])
 			}
-			if done[i].From != done[i].To {
+			if !done[i].Nothing() {
 				worked++
 			}
 		}
@@ -122,6 +122,36 @@ func TestANewerDatabaseIsLeftAsItIs(t *testing.T) {
 			if !errors.Is(err, storage.ErrNewer) || !isProblem || p.Cure == "" {
 				t.Errorf("a newer database: %v, want ErrNewer and the cure", err)
 			}
+		}
+	})
+}
+
+func TestTheJobQueuesTablesAreMadeWhereTheyAreMissing(t *testing.T) {
+	eachDialect(t, func(t *testing.T, dialect migrations.Dialect, open func() *sql.DB) {
+		db := open()
+		first, err := migrations.Up(t.Context(), db, dialect)
+		if err != nil || first.QueueFrom != 0 || first.QueueTo == 0 {
+			t.Fatalf("up from zero: %+v, %v", first, err)
+		}
+		// As a process leaves it that was killed between our tables and the queue's.
+		cascade := map[migrations.Dialect]string{migrations.Postgres: " CASCADE"}[dialect]
+		for _, table := range []string{"river_job", "river_leader", "river_queue", "river_notification", "river_migration"} {
+			exec(t.Context(), t, db, `DROP TABLE `+table+cascade)
+		}
+		if dialect == migrations.Postgres {
+			exec(t.Context(), t, db, `DROP FUNCTION IF EXISTS river_job_state_in_bitmask`)
+			exec(t.Context(), t, db, `DROP TYPE river_job_state CASCADE`)
+		}
+		if err := migrations.Check(t.Context(), db, dialect); !errors.Is(err, storage.ErrOutdated) {
+			t.Errorf("without the queue's tables: %v, want ErrOutdated", err)
+		}
+		again, err := migrations.Up(t.Context(), db, dialect)
+		if err != nil || again.Nothing() || again.From != again.To || again.QueueTo != first.QueueTo {
+			t.Errorf("once more: %+v, %v", again, err)
+		}
+		exec(t.Context(), t, db, `INSERT INTO river_migration (line, version) VALUES ('main', 999)`)
+		if err := migrations.Check(t.Context(), db, dialect); !errors.Is(err, storage.ErrNewer) {
+			t.Errorf("tables of a newer queue: %v, want ErrNewer", err)
 		}
 	})
 }

@@ -87,6 +87,25 @@ CREATE TABLE brake_trip (
 );
 CREATE UNIQUE INDEX brake_trip_open ON brake_trip (guild_id, dimension); -- partial
 
+CREATE TABLE card (
+	id TEXT NOT NULL,
+	guild_id BIGINT NOT NULL,
+	channel_id BIGINT NOT NULL,
+	message_id BIGINT NOT NULL,
+	kind TEXT NOT NULL,
+	digest TEXT NOT NULL,
+	run_id BIGINT NOT NULL,
+	args TEXT,
+	locale TEXT NOT NULL,
+	invoker_id BIGINT NOT NULL,
+	created_at TIMESTAMP NOT NULL,
+	expires_at TIMESTAMP NOT NULL,
+	used_at TIMESTAMP,
+	used_by TEXT NOT NULL,
+	outcome TEXT NOT NULL
+);
+CREATE INDEX card_open ON card (guild_id, expires_at); -- partial
+
 CREATE TABLE command (
 	id BIGINT NOT NULL,
 	guild_id BIGINT NOT NULL,
@@ -124,6 +143,13 @@ CREATE TABLE config_change (
 	at TIMESTAMP NOT NULL
 );
 CREATE INDEX config_change_guild ON config_change (guild_id, at);
+
+CREATE TABLE direct_message (
+	guild_id BIGINT NOT NULL,
+	discord_id BIGINT NOT NULL,
+	reason TEXT NOT NULL,
+	at TIMESTAMP NOT NULL
+);
 
 CREATE TABLE exemption (
 	id BIGINT NOT NULL,
@@ -249,6 +275,13 @@ CREATE TABLE member_override (
 );
 CREATE INDEX member_override_subject ON member_override (guild_id, discord_id);
 
+CREATE TABLE memory (
+	guild_id BIGINT NOT NULL,
+	name TEXT NOT NULL,
+	value BLOB NOT NULL,
+	at TIMESTAMP NOT NULL
+);
+
 CREATE TABLE pause (
 	id BIGINT NOT NULL,
 	guild_id BIGINT NOT NULL,
@@ -361,6 +394,18 @@ CREATE TABLE role_binding (
 );
 CREATE UNIQUE INDEX role_binding_once ON role_binding (guild_id, role_id, kind, name);
 
+CREATE TABLE role_grant (
+	guild_id BIGINT NOT NULL,
+	entry_id BIGINT NOT NULL,
+	role_id BIGINT NOT NULL,
+	member_id BIGINT NOT NULL,
+	actor_id BIGINT NOT NULL,
+	added BOOLEAN NOT NULL,
+	at TIMESTAMP NOT NULL,
+	reason TEXT NOT NULL
+);
+CREATE INDEX role_grant_member ON role_grant (guild_id, member_id, at);
+
 CREATE TABLE run (
 	id BIGINT NOT NULL,
 	guild_id BIGINT NOT NULL,
@@ -392,6 +437,14 @@ CREATE TABLE run (
 CREATE UNIQUE INDEX run_slot ON run (guild_id, slot); -- partial
 CREATE INDEX run_state ON run (guild_id, state);
 
+CREATE TABLE seen_rights (
+	guild_id BIGINT NOT NULL,
+	discord_id BIGINT NOT NULL,
+	user_id BIGINT NOT NULL,
+	rights TEXT NOT NULL,
+	at TIMESTAMP NOT NULL
+);
+
 CREATE TABLE setting (
 	guild_id BIGINT NOT NULL,
 	name TEXT NOT NULL,
@@ -413,7 +466,9 @@ CREATE TABLE source_account (
 	user_id BIGINT NOT NULL,
 	discord_id BIGINT NOT NULL,
 	revision BIGINT NOT NULL,
-	changed_at TIMESTAMP
+	changed_at TIMESTAMP,
+	was_id BIGINT NOT NULL,
+	moved_at TIMESTAMP
 );
 CREATE INDEX source_account_changed ON source_account (source, changed_at); -- partial
 
@@ -432,6 +487,15 @@ CREATE TABLE source_read (
 	verdict TEXT NOT NULL,
 	reasons TEXT NOT NULL,
 	counts TEXT NOT NULL
+);
+
+CREATE TABLE subscriber (
+	guild_id BIGINT NOT NULL,
+	discord_id BIGINT NOT NULL,
+	since_at TIMESTAMP NOT NULL,
+	failures BIGINT NOT NULL,
+	last_failure_at TIMESTAMP,
+	last_error TEXT NOT NULL
 );
 
 CREATE TABLE trail (

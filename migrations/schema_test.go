@@ -29,25 +29,25 @@ type index struct {
 	unique, partial      bool
 }
 
-// What the catalogues say, less what goose, the primary keys and the unnamed constraints bring.
+// What the catalogues say, less what goose, the job queue, the primary keys and the unnamed constraints bring.
 var catalogue = map[migrations.Dialect]struct{ columns, indexes string }{
 	migrations.SQLite: {
 		`SELECT m.name, c.name, c.type, c."notnull" = 1 OR c.pk > 0 FROM sqlite_master m, pragma_table_info(m.name) c
-			WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name <> 'goose_db_version' ORDER BY m.name, c.cid`,
+			WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name <> 'goose_db_version' AND m.name NOT LIKE 'river\_%' ESCAPE '\' ORDER BY m.name, c.cid`,
 		`SELECT m.name, i.name, i."unique" = 1, i.partial = 1, (SELECT group_concat(name, ', ') FROM (SELECT name FROM pragma_index_info(i.name) ORDER BY seqno))
-			FROM sqlite_master m, pragma_index_list(m.name) i WHERE m.type = 'table' AND i.origin = 'c'`,
+			FROM sqlite_master m, pragma_index_list(m.name) i WHERE m.type = 'table' AND i.origin = 'c' AND m.name NOT LIKE 'river\_%' ESCAPE '\'`,
 	},
 	migrations.Postgres: {
 		`SELECT table_name, column_name, data_type, is_nullable = 'NO' FROM information_schema.columns
-			WHERE table_schema = current_schema() AND table_name <> 'goose_db_version' ORDER BY table_name, ordinal_position`,
+			WHERE table_schema = current_schema() AND table_name <> 'goose_db_version' AND table_name NOT LIKE 'river\_%' ORDER BY table_name, ordinal_position`,
 		`SELECT t.relname, c.relname, i.indisunique, i.indpred IS NOT NULL,
 				(SELECT string_agg(a.attname, ', ' ORDER BY k.n) FROM unnest(i.indkey) WITH ORDINALITY k(attnum, n) JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum)
 			FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
-			WHERE t.relnamespace = current_schema()::regnamespace AND NOT i.indisprimary AND t.relname <> 'goose_db_version'`,
+			WHERE t.relnamespace = current_schema()::regnamespace AND NOT i.indisprimary AND t.relname <> 'goose_db_version' AND t.relname NOT LIKE 'river\_%'`,
 	},
 }
 
-var kinds = map[string]string{"INTEGER": "BIGINT", "bigint": "BIGINT", "text": "TEXT", "boolean": "BOOLEAN", "timestamp with time zone": "TIMESTAMP"}
+var kinds = map[string]string{"INTEGER": "BIGINT", "bigint": "BIGINT", "bytea": "BLOB", "text": "TEXT", "boolean": "BOOLEAN", "timestamp with time zone": "TIMESTAMP"}
 
 func read[T any](t *testing.T, db *sql.DB, query string, scan func(*sql.Rows) (T, error)) []T {
 	t.Helper()

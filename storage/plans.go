@@ -67,7 +67,8 @@ type Pass struct {
 // Plans remembers what was planned.
 type Plans interface {
 	// StorePlan stores a plan with its actions in one transaction. The same digest again is the same plan: run, time, document and
-	// what is held are brought up to date, and the state begins anew.
+	// what is held are brought up to date, and the state begins anew; other actions under a known digest are ErrConflict. A plan and its
+	// actions are a record: the database lets them go only by age.
 	StorePlan(ctx context.Context, p Plan) error
 	// Plan reads a guild's plan by digest, with the last outcome of each action; an empty digest asks for the plan made last that
 	// has actions. ErrNotFound if there is none.

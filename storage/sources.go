@@ -28,7 +28,8 @@ type AccountRevision struct {
 	Discord  snowflake.ID // zero: not linked
 	Revision uint64
 	Changed  time.Time // when a read first differed from the one before; zero: never, or first seen by the first read. Only read
-	// Was is the Discord account that the read before had for this user, if the user stayed and it is another now. Only NoteRead tells it.
+	// Was is the Discord account that the user had before, if the user stayed and it is another now. NoteRead tells it of the read before,
+	// ChangedAccounts of the last time that it became another, if that was at or after the instant asked for. Only read.
 	Was snowflake.ID
 }
 

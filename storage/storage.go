@@ -58,6 +58,11 @@ type Store interface {
 	People
 	Leases
 	Commands
+	Cards
+	Memory
+	RoleGrants
+	RightsMemory
+	Subscribers
 	Retention
 
 	// Close ends all connections and gives up the leases that this process holds in its lock file.

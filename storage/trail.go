@@ -51,7 +51,8 @@ type People interface {
 	PersonKeys(ctx context.Context, guild snowflake.ID, people []Person) ([]trail.Key, error)
 	// People reads who is behind keys; unknown keys are left out.
 	People(ctx context.Context, guild snowflake.ID, keys []trail.Key) (map[trail.Key]Person, error)
-	// ErasePerson forgets who is behind the person's keys in the guild, and their texts; the entries stay. Whoever is seen again gets
-	// a new key. An unknown ref is ErrNotFound. It leaves a configuration change that does not name the person.
+	// ErasePerson forgets who is behind the person's keys in the guild, and their texts; the entries stay. What is kept of a Discord
+	// account outside the record (cards, role grants, seen rights, subscription) goes. Whoever is seen again gets a new key. An unknown
+	// ref is ErrNotFound. It leaves a configuration change that does not name the person.
 	ErasePerson(ctx context.Context, guild snowflake.ID, ref string, by Author) error
 }

@@ -161,9 +161,14 @@ func (e *Engine) perform(ctx context.Context, r *Report, guilds Guilds, w Writer
 	}
 	of := len(free)
 	var single int64 // the single-use override that something was done under, for the member in hand
+	offered := 0
 	for len(free) > 0 {
 		same := ofOneMember(free)
-		n, override, err := e.act(ctx, r, same, guilds, w)
+		offered++
+		n, override, err := e.act(ctx, r, same, offered < offers, guilds, w)
+		if n > 0 {
+			offered = 0
+		}
 		if override != 0 {
 			single = override
 		}

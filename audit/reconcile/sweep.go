@@ -380,7 +380,7 @@ func wentWrong(o audit.Outcome) bool {
 	case audit.Refused, audit.NotApplied, audit.Collateral, audit.FailedCall:
 		return true
 	case audit.NotTried:
-		return o.Code == codeNoSlot || o.Code == codeUnreadable
+		return o.Code == codeNoSlot || o.Code == codeUnreadable || o.Code == codeNotSent
 	case audit.Done, audit.AlreadySo, audit.Gone:
 	}
 	return false

@@ -73,8 +73,10 @@ stopped. A database of another program, or of a newer gatecamp, stays as it is.`
 		switch {
 		case err != nil:
 			return err
-		case done.From == done.To:
+		case done.Nothing():
 			c.say("The database (%s) is up to date: version %d. Nothing was changed.", dialect, done.To)
+		case done.From == done.To:
+			c.say("The tables of the job queue (%s) were brought from version %d to %d.", dialect, done.QueueFrom, done.QueueTo)
 		default:
 			c.say("The database (%s) was brought from version %d to %d.", dialect, done.From, done.To)
 		}

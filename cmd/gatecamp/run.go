@@ -167,13 +167,18 @@ func (s *session) admit(ctx context.Context, v storage.Invocation) (storage.Invo
 	return v, err
 }
 
-// sweep works on a run and prints what came of it. The one JSON object is printed whatever came of it.
+// sweep works on a run and prints what came of it.
 func (f *filed) sweep(ctx context.Context, run storage.Run, asJSON bool) error {
 	r, err := f.engine.Sweep(ctx, run, f.guilds, f.writer)
 	if r == nil {
 		return err
 	}
 	f.announce(ctx, r)
+	return f.tellEnd(r, err, asJSON)
+}
+
+// tellEnd prints what came of a run. The one JSON object is printed whatever came of it.
+func (f *filed) tellEnd(r *reconcile.Report, err error, asJSON bool) error {
 	if asJSON {
 		err = errors.Join(err, printLines(f.out, runLine{r.Run.ID, r.Run.State.String(), orNull(r.Run.Digest), heldCounts(r.Counts.Summary.Held)}))
 	} else if r.Look != nil && err == nil {

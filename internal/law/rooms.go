@@ -116,7 +116,7 @@ var homes = []struct {
 	{"golang.org/x/sync", []string{"engine", "adapter", "edge", "wiring", "harness"}},
 
 	{disgo, []string{"discord", "bot", "commands"}},
-	{"github.com/jackc/pgx/v5", []string{"storage/postgres", "auth"}},
+	{"github.com/jackc/pgx/v5", []string{"storage/postgres", "auth", "migrations"}}, // River's own migrations take a transaction of pgx
 	{"github.com/go-sql-driver/mysql", []string{"auth"}},
 	{"modernc.org/sqlite", []string{"storage/sqlite", "auth", "auth/authtest"}},
 	{"github.com/redis/go-redis/v9", []string{"storage/redis"}},

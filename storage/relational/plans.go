@@ -35,21 +35,49 @@ func (s *Store) StorePlan(ctx context.Context, p storage.Plan) (err error) {
 				VALUES ($1, $2, $3, $4, $4, 'stored', $5, $6, $7, $8)`,
 				int64(p.Guild), p.Digest, p.Run, when(p.Made), doc(p.Document), untouched, len(p.Actions), sum)
 		default:
-			_, err = tx.Exec(ctx, `UPDATE plan SET run_id = $3, made_at = $4, state = 'stored', document = $5, untouched = $6, actions = $7, fingerprint = $8
-				WHERE guild_id = $1 AND digest = $2`,
-				int64(p.Guild), p.Digest, p.Run, when(p.Made), doc(p.Document), untouched, len(p.Actions), sum)
+			// A clock that was set back makes no plan older than it was.
+			_, err = tx.Exec(ctx, `UPDATE plan SET run_id = $3, made_at = CASE WHEN made_at > $4 THEN made_at ELSE $4 END, state = 'stored', document = $5,
+				untouched = $6, fingerprint = $7 WHERE guild_id = $1 AND digest = $2`,
+				int64(p.Guild), p.Digest, p.Run, when(p.Made), doc(p.Document), untouched, sum)
 		}
 		if err != nil || len(stored) > 0 && stored[0] == sum {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `DELETE FROM plan_action WHERE guild_id = $1 AND digest = $2`, int64(p.Guild), p.Digest); err != nil {
-			return err
+		if len(stored) > 0 {
+			return holdAnew(ctx, tx, p, held)
 		}
 		columns := []string{"guild_id", "digest", "position", "action_key", "member_id", "kind", "role_id", "held"}
 		return tx.Insert(ctx, "plan_action", columns, len(p.Actions), func(i int) []any {
 			a := p.Actions[i]
 			return []any{int64(p.Guild), p.Digest, int64(i), a.Key, int64(a.Member), a.Kind, int64(a.Role), held[i]}
 		})
+	})
+}
+
+// holdAnew brings up to date what is held of a stored plan's actions. The actions themselves are what the digest stands for.
+func holdAnew(ctx context.Context, tx Tx, p storage.Plan, held []string) error {
+	type planned struct{ key, held string }
+	stored, err := list(ctx, tx, func(row Row) (a planned, err error) {
+		err = row.Scan(&a.key, &a.held)
+		return a, err
+	}, `SELECT action_key, held FROM plan_action WHERE guild_id = $1 AND digest = $2 ORDER BY position`, int64(p.Guild), p.Digest)
+	if err != nil {
+		return err
+	}
+	if len(stored) != len(p.Actions) {
+		return storage.ErrConflict
+	}
+	var differ []int
+	for i, a := range stored {
+		if a.key != p.Actions[i].Key {
+			return storage.ErrConflict
+		}
+		if a.held != held[i] {
+			differ = append(differ, i)
+		}
+	}
+	return tx.Repeat(ctx, `UPDATE plan_action SET held = $4 WHERE guild_id = $1 AND digest = $2 AND position = $3`, len(differ), func(i int) []any {
+		return []any{int64(p.Guild), p.Digest, int64(differ[i]), held[differ[i]]}
 	})
 }
 

@@ -37,6 +37,11 @@ var pruning = []struct{ table, where string }{
 		AND NOT EXISTS (SELECT 1 FROM finding f WHERE f.guild_id = run.guild_id AND f.closed_at IS NULL AND (f.opened_run = run.id OR f.changed_run = run.id))`},
 	{"plan_action", `EXISTS (SELECT 1 FROM plan p WHERE p.guild_id = plan_action.guild_id AND p.digest = plan_action.digest AND ` + oldPlan + `)`},
 	{"plan", `EXISTS (SELECT 1 FROM plan p WHERE p.guild_id = plan.guild_id AND p.digest = plan.digest AND ` + oldPlan + `)`},
+	{"card", `expires_at < $2`},
+	{"memory", `at < $2`},
+	{"role_grant", `at < $2`},
+	{"seen_rights", `at < $2`},
+	{"direct_message", `at < $2`},
 }
 
 const oldPlan = `p.made_at < $2 AND p.state <> 'performing' AND NOT EXISTS (SELECT 1 FROM run r WHERE r.id = p.run_id)

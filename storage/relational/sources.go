@@ -85,6 +85,9 @@ func noteAccounts(ctx context.Context, tx Tx, r storage.SourceRead, first bool) 
 	if err != nil || first {
 		return nil, err
 	}
+	if err := noteMoves(ctx, tx, r, changed); err != nil {
+		return nil, err
+	}
 	differ := changed
 	for _, i := range fresh {
 		differ = append(differ, accounts[i])
@@ -94,6 +97,14 @@ func noteAccounts(ctx context.Context, tx Tx, r storage.SourceRead, first bool) 
 	}
 	sortBy(differ, byUser)
 	return differ, nil
+}
+
+// noteMoves keeps which Discord account a user had before, for whoever asks later.
+func noteMoves(ctx context.Context, tx Tx, r storage.SourceRead, changed []storage.AccountRevision) error {
+	moved := slices.DeleteFunc(slices.Clone(changed), func(a storage.AccountRevision) bool { return a.Was == 0 })
+	return tx.Repeat(ctx, `UPDATE source_account SET was_id = $3, moved_at = $4 WHERE source = $1 AND user_id = $2`, len(moved), func(i int) []any {
+		return []any{r.Source, moved[i].User, int64(moved[i].Was), when(r.At)}
+	})
 }
 
 // compareAccounts walks along what is stored and what was read, both by user: fresh are indexes of those who are new, changed are the
@@ -273,7 +284,12 @@ func (s *Store) AcceptSource(ctx context.Context, guild snowflake.ID, source str
 func (s *Store) ChangedAccounts(ctx context.Context, source string, since time.Time) (all []storage.AccountRevision, err error) {
 	defer wrap.Err(&err, "sources.ChangedAccounts(%s)", source)
 	err = s.db.Read(ctx, func(tx Tx) error {
-		all, err = list(ctx, tx, scanRevision, `SELECT user_id, discord_id, revision, changed_at FROM source_account
+		all, err = list(ctx, tx, func(row Row) (a storage.AccountRevision, err error) {
+			var revision int64
+			err = row.Scan(&a.User, &a.Discord, &revision, toTime{&a.Changed}, &a.Was)
+			a.Revision = uint64(revision)
+			return a, err
+		}, `SELECT user_id, discord_id, revision, changed_at, CASE WHEN moved_at >= $2 AND revision <> 0 THEN was_id ELSE 0 END FROM source_account
 			WHERE source = $1 AND changed_at IS NOT NULL AND changed_at >= $2 ORDER BY user_id`, source, micro(since))
 		return err
 	})

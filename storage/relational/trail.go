@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/disgoorg/snowflake/v2"
 
@@ -314,9 +316,16 @@ func (s *Store) People(ctx context.Context, guild snowflake.ID, keys []trail.Key
 func (s *Store) ErasePerson(ctx context.Context, guild snowflake.ID, ref string, by storage.Author) (err error) {
 	defer wrap.Err(&err, "people.ErasePerson(%d)", guild)
 	return s.db.Write(ctx, func(tx Tx) error {
+		elsewhere, err := eraseElsewhere(ctx, tx, guild, ref)
+		if err != nil {
+			return err
+		}
 		var key string
-		err := tx.QueryRow(ctx, `UPDATE person SET ref = NULL, discord_id = 0, name = '', erased_at = $3 WHERE guild_id = $1 AND ref = $2 RETURNING person_key`,
+		err = tx.QueryRow(ctx, `UPDATE person SET ref = NULL, discord_id = 0, name = '', erased_at = $3 WHERE guild_id = $1 AND ref = $2 RETURNING person_key`,
 			int64(guild), ref, when(by.At)).Scan(&key)
+		if errors.Is(err, storage.ErrNotFound) && elsewhere {
+			return note(ctx, tx, guild, "person", "unrecorded", map[string]any{"erased": false}, map[string]any{"erased": true}, by)
+		}
 		if err != nil {
 			return err
 		}
@@ -325,4 +334,33 @@ func (s *Store) ErasePerson(ctx context.Context, guild snowflake.ID, ref string,
 		}
 		return note(ctx, tx, guild, "person", key, map[string]any{"erased": false}, map[string]any{"erased": true}, by)
 	})
+}
+
+// eraseElsewhere drops what is kept of a Discord account outside the record, and reports whether there was anything.
+func eraseElsewhere(ctx context.Context, tx Tx, guild snowflake.ID, ref string) (found bool, err error) {
+	account, isDiscord := strings.CutPrefix(ref, "discord:")
+	id, err := snowflake.Parse(account)
+	if !isDiscord || err != nil {
+		return false, nil //nolint:nilerr // only an account has anything there
+	}
+	// A card may name people in what its buttons would do.
+	cards, err := tx.Exec(ctx, `DELETE FROM card WHERE guild_id = $1 AND (invoker_id = $2 OR used_by = $3 OR args LIKE $4)`, int64(guild), int64(id), ref, "%"+id.String()+"%")
+	if err != nil {
+		return false, err
+	}
+	found = cards > 0
+	for _, statement := range []string{
+		`DELETE FROM role_grant WHERE guild_id = $1 AND member_id = $2`,
+		`UPDATE role_grant SET actor_id = 0, reason = '' WHERE guild_id = $1 AND actor_id = $2`,
+		`DELETE FROM seen_rights WHERE guild_id = $1 AND discord_id = $2`,
+		`DELETE FROM subscriber WHERE guild_id = $1 AND discord_id = $2`,
+		`DELETE FROM direct_message WHERE guild_id = $1 AND discord_id = $2`,
+	} {
+		n, err := tx.Exec(ctx, statement, int64(guild), int64(id))
+		if err != nil {
+			return false, err
+		}
+		found = found || n > 0
+	}
+	return found, nil
 }

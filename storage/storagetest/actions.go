@@ -203,7 +203,7 @@ func testBrakes(t *testing.T, s suite) {
 		}
 	})
 	t.Run("refused and already so are given back, and nothing else", func(t *testing.T) {
-		for outcome, left := range map[string]int{"refused": 0, "already_so": 0, "done": 1, "failed": 1, "not_applied": 1, "gone": 1, "collateral": 1} {
+		for outcome, left := range map[string]int{"refused": 0, "already_so": 0, "not_tried": 0, "done": 1, "failed": 1, "not_applied": 1, "gone": 1, "collateral": 1} {
 			g := guild()
 			ok(t, s.Settle(t.Context(), act(g, 1, "kick", 0, storage.BudgetCommon, true, noon), outcome, "", noon))
 			if got := must(s.Used(t.Context(), g, noon))(t).Day.Kicks; got != left {

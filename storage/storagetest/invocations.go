@@ -132,7 +132,16 @@ func testSources(t *testing.T, s suite) {
 			d := must(s.NoteRead(t.Context(), healthy("one", at, 2, linked, c)))(t)
 			linked.Changed, linked.Was = at, []snowflake.ID{0, 7, 8}[i]
 			same(t, []storage.AccountRevision{linked}, d, "which Discord account it was")
+			same(t, d, must(s.ChangedAccounts(t.Context(), "one", at))(t), "and as it is told later")
 		}
+		again := linked
+		again.Revision, again.Changed, again.Was = 40, time.Time{}, 0
+		later := noon.Add(2*time.Minute + 10*time.Second)
+		must(s.NoteRead(t.Context(), healthy("one", later, 2, again, c)))(t)
+		again.Changed = later
+		same(t, []storage.AccountRevision{again}, must(s.ChangedAccounts(t.Context(), "one", later))(t), "who it was before the instant asked for")
+		again.Was = 8
+		same(t, []storage.AccountRevision{again}, must(s.ChangedAccounts(t.Context(), "one", noon.Add(2*time.Minute+3*time.Second)))(t), "who it was, though it has changed since")
 		blind := storage.SourceRead{Source: "one", At: noon.Add(3 * time.Minute), Verdict: "blind", Reasons: []string{"unreachable"}}
 		if d := must(s.NoteRead(t.Context(), blind))(t); len(d) != 0 {
 			t.Errorf("a blind read changed %+v", d)

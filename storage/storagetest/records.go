@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,6 +38,11 @@ func fill(t testing.TB, s storage.Store, g snowflake.ID, at time.Time) storage.R
 	ok(t, s.AppendTrail(ctx, []storage.TrailRecord{{Entry: trail.Entry{Guild: g, At: at, Kind: trail.Done, Subject: key}, Text: "x"}}))
 	must(s.Accept(ctx, storage.Invocation{Guild: g, User: "a", Command: "c", First: at}))(t)
 	ok(t, s.SetSetting(ctx, g, "locale", at.String(), author(at)))
+	ok(t, s.MakeCard(ctx, storage.Card{ID: rand.Text(), Guild: g, Kind: "apply", Invoker: 1, Created: at, Expires: at.Add(time.Minute)}))
+	ok(t, s.Remember(ctx, g, "commands.digest", []byte("d"), at))
+	ok(t, s.NoteRoleGrants(ctx, []storage.RoleGrant{{Guild: g, Entry: 1, Role: 2, Member: 1, Actor: 3, Added: true, At: at}}))
+	ok(t, s.NoteRights(ctx, storage.SeenRights{Guild: g, Discord: 1, At: at}))
+	must(s.AdmitMessage(ctx, g, 1, "run", at))(t)
 	c := must(s.AskOwner(ctx, storage.Command{Guild: g, Kind: "run", Created: at}))(t)
 	must(s.TakeCommands(ctx, l.Fence, g, at))(t)
 	ok(t, s.ReportProgress(ctx, c.ID, "o", at, json.RawMessage(`1`)))
@@ -48,6 +54,7 @@ func fill(t testing.TB, s storage.Store, g snowflake.ID, at time.Time) storage.R
 var filled = map[string]int64{
 	"command_progress": 1, "command": 1, "trail_text": 1, "trail": 1, "person": 1, "finding_change": 1, "finding": 1, "brake_draw": 1, "action": 1,
 	"invocation": 1, "config_change": 1, "plan_pass": 1, "run": 1, "plan_action": 1, "plan": 1,
+	"card": 1, "memory": 1, "role_grant": 1, "seen_rights": 1, "direct_message": 1,
 }
 
 func none() map[string]int64 {
@@ -120,7 +127,7 @@ func testRecords(t *testing.T, s suite) {
 		_, err := db.ExecContext(t.Context(), statement, args...)
 		return err
 	}
-	kept := []string{"trail", "config_change", "finding_change", "run", "finding", "action", "invocation", "brake_draw"}
+	kept := []string{"trail", "config_change", "finding_change", "run", "finding", "action", "invocation", "brake_draw", "plan_action", "plan"}
 	t.Run("the database refuses to delete what is younger than the retention", func(t *testing.T) {
 		g := guild()
 		fill(t, s, g, daysAgo(100))
@@ -153,12 +160,36 @@ func testRecords(t *testing.T, s suite) {
 			"trail SET what = 'x'", "trail SET at = at", "config_change SET actor = 'x'", "finding_change SET run_id = 0", "trail_text SET body = 'x'",
 			"run SET actor = 'x'", "run SET mode = 'strip'", "run SET state = 'failed'", "finding SET opened_at = changed_at", "finding SET category = 'x'",
 			"action SET outcome = 'failed'", "action SET member_id = 2", "invocation SET user_ref = 'x'", "brake_draw SET member_id = 3", "policy SET document = 'x'",
+			"plan SET created_at = made_at", "plan SET digest = 'x'", "plan SET actions = 0", "plan_action SET member_id = 2", "plan_action SET action_key = 'x'",
 		} {
 			if err := exec(`UPDATE `+change+` WHERE guild_id = $1`, int64(g)); err == nil {
 				t.Errorf("UPDATE %s went through", change)
 			}
 		}
 		for _, table := range []string{"policy", "acknowledgement", "pause", "brake_trip"} {
+			if err := exec(`DELETE FROM `+table+` WHERE guild_id = $1`, int64(g)); err == nil {
+				t.Errorf("rows of %s were deleted", table)
+			}
+		}
+	})
+	t.Run("what a person approves is what was planned: nobody makes a plan older, or exchanges its actions", func(t *testing.T) {
+		g := guild()
+		r := fill(t, s, g, daysAgo(100))
+		if err := exec(`UPDATE plan SET made_at = $2 WHERE guild_id = $1`, int64(g), daysAgo(300)); err == nil {
+			t.Error("a plan was made older, and could be deleted then")
+		}
+		if err := exec(`INSERT INTO plan_action SELECT guild_id, digest, 0, 'x', 2, kind, role_id, held FROM plan_action WHERE guild_id = $1`, int64(g)); err == nil {
+			t.Error("an action of a plan was put in another's place")
+		}
+		other := storage.Plan{Guild: g, Digest: "d", Run: r.ID, Made: noon, Actions: []storage.PlanAction{{Key: "x", Member: 2, Kind: "kick"}}}
+		want(t, s.StorePlan(t.Context(), other), storage.ErrConflict, "other actions under the digest")
+		same(t, snowflake.ID(1), must(s.Plan(t.Context(), g, "d"))(t).Actions[0].Member, "whom the plan kicks")
+	})
+	t.Run("a plan that is being performed stays, however old", func(t *testing.T) {
+		g := guild()
+		fill(t, s, g, daysAgo(200))
+		ok(t, s.MovePlan(t.Context(), g, "d", storage.PlanStored, storage.PlanPerforming))
+		for _, table := range []string{"plan_action", "plan"} {
 			if err := exec(`DELETE FROM `+table+` WHERE guild_id = $1`, int64(g)); err == nil {
 				t.Errorf("rows of %s were deleted", table)
 			}

@@ -1,10 +1,13 @@
 package storagetest
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/storage"
 	"gatecamp/trail"
@@ -128,6 +131,43 @@ func testTrail(t *testing.T, s suite) {
 		for _, c := range must(s.Changes(t.Context(), g, storage.ChangeFilter{}))(t) {
 			if line := c.Key + string(c.Before) + string(c.After); strings.Contains(line, "discord:1") || strings.Contains(line, "Zoë") {
 				t.Errorf("the change names the person: %s", line)
+			}
+		}
+	})
+	t.Run("what is kept of a Discord account outside the record goes with the person, also of one whom no entry names", func(t *testing.T) {
+		g, ctx := guild(), t.Context()
+		const gone, other = snowflake.ID(112233445566778899), snowflake.ID(223344556677889900)
+		for i, id := range []snowflake.ID{gone, other} {
+			ok(t, s.Subscribe(ctx, g, id, noon))
+			must(s.AdmitMessage(ctx, g, id, "run", noon))(t)
+			ok(t, s.NoteRights(ctx, storage.SeenRights{Guild: g, Discord: id, At: noon}))
+			ok(t, s.MakeCard(ctx, storage.Card{ID: "invoked " + id.String(), Guild: g, Invoker: id, Created: noon, Expires: noon}))
+			ok(t, s.MakeCard(ctx, storage.Card{ID: "about " + id.String(), Guild: g, Args: json.RawMessage(`{"member":"` + id.String() + `"}`), Created: noon, Expires: noon}))
+			ok(t, s.NoteRoleGrants(ctx, []storage.RoleGrant{
+				{Guild: g, Entry: snowflake.ID(2*i + 1), Role: 1, Member: id, Actor: 7, At: noon}, {Guild: g, Entry: snowflake.ID(2*i + 2), Role: 1, Member: 7, Actor: id, At: noon, Reason: "mine"},
+			}))
+		}
+		ok(t, s.ErasePerson(ctx, g, "discord:"+gone.String(), author(noon)))
+		want(t, s.ErasePerson(ctx, g, "discord:"+gone.String(), author(noon)), storage.ErrNotFound, "erased twice")
+		same(t, []storage.Subscriber{{Guild: g, Discord: other, Since: noon}}, must(s.Subscribers(ctx, g))(t), "subscribers")
+		if !must(s.AdmitMessage(ctx, g, gone, "run", noon))(t) {
+			t.Error("the admission of a message was kept")
+		}
+		_, err := s.LastRights(ctx, g, gone)
+		want(t, err, storage.ErrNotFound, "rights")
+		for _, id := range []string{"invoked ", "about "} {
+			_, err := s.Card(ctx, g, id+gone.String())
+			want(t, err, storage.ErrNotFound, id)
+			must(s.Card(ctx, g, id+other.String()))(t)
+		}
+		same(t, []storage.RoleGrant{
+			{Guild: g, Entry: 4, Role: 1, Member: 7, Actor: other, At: noon, Reason: "mine"},
+			{Guild: g, Entry: 3, Role: 1, Member: other, Actor: 7, At: noon},
+			{Guild: g, Entry: 2, Role: 1, Member: 7, At: noon},
+		}, must(s.RoleGrants(ctx, g, nil, noon))(t), "role grants")
+		for _, c := range must(s.Changes(ctx, g, storage.ChangeFilter{}))(t) {
+			if strings.Contains(c.Key+string(c.Before)+string(c.After), gone.String()) {
+				t.Errorf("the change names the person: %+v", c)
 			}
 		}
 	})

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/disgoorg/snowflake/v2"
+
+	"gatecamp/audit"
+	"gatecamp/audit/reconcile"
+	"gatecamp/discord"
+	"gatecamp/internal/problem"
+	"gatecamp/storage"
+)
+
+// house is one guild that this process keeps: its line, its lock, its policy, its brakes.
+type house struct {
+	t      *tenure
+	id     snowflake.ID
+	log    *slog.Logger
+	live   liveGuild
+	engine *reconcile.Engine
+	keeper keeper
+	ears   ears
+}
+
+// keeper keeps a guild honest: events in, looks, runs and live actions out.
+type keeper interface {
+	Event(e audit.Event)
+	Start(run storage.Run) error
+	Run(ctx context.Context) error
+}
+
+func newHouse(t *tenure, id snowflake.ID) *house {
+	h := &house{t: t, id: id, log: t.log.With("guild", id), live: liveGuild{t.client.Guild(id), t.client, discord.Live}}
+	h.engine = reconcile.New(t.db, t.auth, reconcile.Config{Guild: id, Fence: t.lease.Fence, Owner: t.me.ID, Now: t.now, Log: h.log})
+	h.keeper = newSweeper(h)
+	return h
+}
+
+// notInGuildAgain is how often it is looked whether the bot has been invited to a guild that the settings name.
+const notInGuildAgain = 10 * time.Second
+
+// run waits until the guild is in sight and keeps it until the context ends.
+func (h *house) run(ctx context.Context) error {
+	if !h.visible(ctx) {
+		return nil
+	}
+	if trouble := h.live.Hierarchy().Trouble(); trouble != "" {
+		h.log.WarnContext(ctx, "the bot cannot do everything here", "why", trouble)
+	}
+	if err := h.begin(ctx); err != nil && ctx.Err() == nil {
+		h.log.ErrorContext(ctx, "the guild's record cannot be read", "error", err)
+	}
+	return h.keeper.Run(ctx)
+}
+
+// visible waits until the guild is in sight; false if the context ended before.
+func (h *house) visible(ctx context.Context) bool {
+	var said string
+	for err := h.live.WaitVisible(ctx); err != nil; err = h.live.WaitVisible(ctx) {
+		if text := describe(err); text != said && ctx.Err() == nil {
+			said = text
+			h.log.WarnContext(ctx, "the guild is not in sight", "why", text)
+		}
+		if wait(ctx, notInGuildAgain) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// begin orders a first report where no run has ever succeeded: without one nothing can be acknowledged.
+func (h *house) begin(ctx context.Context) error {
+	done, err := h.t.db.Runs(ctx, h.id, storage.RunFilter{States: []storage.RunState{storage.Succeeded}, Kind: reconcile.KindLive, Page: storage.Page{Limit: 1}})
+	if err != nil || len(done) > 0 {
+		return err
+	}
+	run, err := h.engine.Order(ctx, storage.Order{
+		Kind: reconcile.KindLive, Mode: audit.Report.String(), DryRun: true, Actor: reconcile.SystemActor, Origin: "start",
+		Deadline: h.t.now().Add(h.t.cfg.RunDeadline),
+	})
+	if err != nil {
+		return err
+	}
+	return h.keeper.Start(run)
+}
+
+// RunBegan is told by the keeper; it does not wait.
+func (h *house) RunBegan(run storage.Run) {
+	h.log.Info("run begins", "run", run.ID, "kind", run.Order.Kind, "origin", run.Order.Origin)
+}
+
+// RunWent is told by the keeper; it does not wait.
+func (h *house) RunWent(run storage.Run, done, of int) { h.ears.went(run.ID, done, of) }
+
+// RunEnded is told by the keeper; it does not wait.
+func (h *house) RunEnded(r *reconcile.Report, err error) {
+	h.t.state.learned(h.id, r)
+	level := slog.LevelInfo
+	if err != nil && problem.KindOf(err) == problem.Failed {
+		level = slog.LevelError
+	}
+	if r == nil {
+		h.log.Log(context.Background(), level, "run not begun", "error", err)
+		return
+	}
+	h.log.Log(context.Background(), level, "run ended", "run", r.Run.ID, "state", r.Run.State.String(), "held", r.Counts.Summary.Held, "error", err)
+	h.ears.ended(r.Run.ID, r, err)
+}
+
+// ears are those who wait for the end of a run.
+type ears struct {
+	mu      sync.Mutex
+	waiting map[int64][]*ear
+}
+
+// ear waits for one run.
+type ear struct {
+	end      chan runEnd // has room for one
+	progress chan [2]int // has room for one: the newest counts
+}
+
+type runEnd struct {
+	report *reconcile.Report
+	err    error
+}
+
+// listen is called before the run is started, so that nothing is missed.
+func (e *ears) listen(run int64) *ear {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.waiting == nil {
+		e.waiting = map[int64][]*ear{}
+	}
+	one := &ear{end: make(chan runEnd, 1), progress: make(chan [2]int, 1)}
+	e.waiting[run] = append(e.waiting[run], one)
+	return one
+}
+
+func (e *ears) went(run int64, done, of int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, one := range e.waiting[run] {
+		select {
+		case <-one.progress:
+		default:
+		}
+		one.progress <- [2]int{done, of}
+	}
+}
+
+func (e *ears) ended(run int64, r *reconcile.Report, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, one := range e.waiting[run] {
+		one.end <- runEnd{r, err}
+	}
+	delete(e.waiting, run)
+}
+
+// forget is for who does not wait any longer.
+func (e *ears) forget(run int64, one *ear) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.waiting[run] = slices.DeleteFunc(e.waiting[run], func(other *ear) bool { return other == one })
+	if len(e.waiting[run]) == 0 {
+		delete(e.waiting, run)
+	}
+}
+
+// sweeper is a keeper that performs what is ordered, one run after another.
+type sweeper struct {
+	h       *house
+	mu      sync.Mutex
+	waiting []storage.Run
+	more    chan struct{}
+}
+
+func newSweeper(h *house) *sweeper { return &sweeper{h: h, more: make(chan struct{}, 1)} }
+
+// Event satisfies keeper.
+func (s *sweeper) Event(audit.Event) {}
+
+// Start satisfies keeper.
+func (s *sweeper) Start(run storage.Run) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting = append(s.waiting, run)
+	select {
+	case s.more <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func (s *sweeper) next() (run storage.Run, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) == 0 {
+		return run, false
+	}
+	run, s.waiting = s.waiting[0], s.waiting[1:]
+	return run, true
+}
+
+// Run satisfies keeper.
+func (s *sweeper) Run(ctx context.Context) error {
+	if _, err := s.h.engine.Recover(ctx, s.h.live); err != nil && ctx.Err() == nil {
+		s.h.log.ErrorContext(ctx, "changes left open by an earlier process were not settled", "error", err)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.more:
+		}
+		for run, ok := s.next(); ok; run, ok = s.next() {
+			s.h.RunBegan(run)
+			r, err := s.h.engine.Sweep(ctx, run, s.h.live, s.h.live)
+			if errors.Is(err, storage.ErrConflict) && r == nil {
+				continue // somebody else has it, or it was cancelled
+			}
+			s.h.RunEnded(r, err)
+		}
+	}
+}
