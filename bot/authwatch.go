@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -94,7 +95,7 @@ func (a *AuthWatch) once(ctx context.Context) {
 }
 
 func (a *AuthWatch) failed(ctx context.Context, err error) {
-	if a.failing || context.Cause(ctx) == context.Canceled {
+	if a.failing || errors.Is(context.Cause(ctx), context.Canceled) {
 		return
 	}
 	a.failing = true

@@ -52,7 +52,7 @@ func (g *Guild) Run(ctx context.Context) error {
 	work, ctx := errgroup.WithContext(ctx)
 	g.heal.take() // what was asked for until now, the start asks for too
 	g.heal.ask(healStart)
-	g.runner.catchUp(causeMissed, true)
+	g.runner.begin()
 	work.Go(func() error { return g.dispatch(ctx) })
 	work.Go(func() error { return g.takeUps(ctx) })
 	work.Go(func() error { return g.runner.work(ctx) })
@@ -96,10 +96,12 @@ func (g *Guild) Event(e audit.Event) {
 		g.box.freeze()
 		g.trouble(TroubleLost, "")
 	case audit.GuildSeen:
+		g.runner.catchUp(causeMissed, true)
 		if g.box.thaw() {
 			g.trouble(TroubleBack, "")
 		}
 		nudge(g.reach)
+		nudge(g.runner.wake) // it waited for the guild
 		g.heal.ask(healSeen)
 	case audit.SessionNew:
 		g.heal.ask(healSession)
