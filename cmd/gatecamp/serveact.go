@@ -53,7 +53,7 @@ func (s *server) act(ctx context.Context, lease storage.Lease) (err error) {
 	s.state.begins()
 	defer s.state.stops()
 	if lease.Taken { // a call of the one before may still be under way
-		s.log.InfoContext(ctx, "the process before did not end in order; its last call is waited for", "wait", reconcile.CallWithin)
+		s.log.InfoContext(ctx, "the process before did not end in order; its last call is waited for", "wait", reconcile.CallWithin.String())
 		if wait(work, reconcile.CallWithin) != nil {
 			return nil
 		}
@@ -70,7 +70,7 @@ func (s *server) act(ctx context.Context, lease storage.Lease) (err error) {
 		if time.Since(began) > time.Minute {
 			failures = 0
 		}
-		s.log.ErrorContext(work, "no session with Discord; it is tried again", "error", err, "wait", again(failures))
+		s.log.ErrorContext(work, "no session with Discord; it is tried again", "error", err, "wait", again(failures).String())
 		if wait(work, again(failures)) != nil {
 			return nil
 		}
