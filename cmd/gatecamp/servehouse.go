@@ -35,17 +35,11 @@ func newHouse(t *tenure, id snowflake.ID) *house {
 		Progress: func(run int64, done, of int) { h.keeper.Progress(run, done, of) },
 	})
 	h.keeper = bot.New(bot.Config{
-		Guild: id, Bot: t.client.Bot(), Line: h.engine, Guilds: h.live, Writer: h.live, Sight: sight{h.live}, Store: t.db, Teller: h, Log: t.log,
+		Guild: id, Bot: t.client.Bot(), Line: h.engine, Guilds: h.live, Writer: h.live, Sight: h.live, Store: t.db, Teller: h, Log: t.log,
 		Deadline: t.cfg.RunDeadline,
 	})
 	return h
 }
-
-// sight is what the bot wants to know of a guild besides its picture.
-type sight struct{ liveGuild }
-
-// Reach satisfies bot.Sight.
-func (s sight) Reach() string { return s.Hierarchy().Trouble() }
 
 // notInGuildAgain is how often it is looked whether the bot has been invited to a guild that the settings name.
 const notInGuildAgain = 10 * time.Second
