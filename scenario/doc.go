@@ -4,6 +4,10 @@
 // What must stay true: a story can fail. What it claims is read from Discord's side or from the record, never from the program's mouth
 // alone; it waits for signals, never for time.
 //
+// A number such as (A13) in a story's first lines is a weakness of aa-discord-audit, the peer, as docs/coming-from-aa-discord-audit.md
+// counts them: the peer fails that story. Every fault of the local Discord happens in a story or in discord/faults_test.go and its
+// neighbours; TestEveryFaultHappensInAStoryOrToTheEdge lists where (go test -v), and fails for one that happens nowhere.
+//
 // A story is a txtar archive: words, a world (guild.json, auth.json, policy.yaml, channels.json), further files that it names, what is
 // expected (want-requests and the like; `go test ./scenario -update` writes them), and story, one step a line:
 //
