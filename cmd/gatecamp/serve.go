@@ -15,8 +15,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gatecamp/audit/reconcile"
+	"gatecamp/commands"
 	"gatecamp/config"
 	"gatecamp/discord"
+	"gatecamp/i18n"
 	"gatecamp/internal/problem"
 	"gatecamp/storage"
 )
@@ -48,7 +50,10 @@ type server struct {
 	shared discord.Shared // nil: no other process uses the token
 	me     storage.Owner
 	state  *serveState
-	client *discord.Client // of the present connection
+	texts  *i18n.Catalogue
+	rights *reconcile.Rights
+	client *discord.Client    // of the present connection
+	slash  *commands.Commands // likewise
 
 	mu      sync.RWMutex
 	tenures map[int]*tenure // by shard, of those that this process has
@@ -81,6 +86,10 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeShared()) }()
 	s.shared = shared
+	if s.texts, err = i18n.Load(); err != nil {
+		return err
+	}
+	s.rights = reconcile.NewRights(s.db, s.auth, reconcile.RightsConfig{Operators: cfg.Operators, TrustSuperusers: cfg.TrustSuperusers, Now: s.now})
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
@@ -131,8 +140,11 @@ func (s *server) connected(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.slash = commands.New(commands.Config{
+		Store: s.db, Rights: askRights{s.rights}, Guilds: s, Texts: s.texts, Log: s.log, Now: s.now, RunsPerUser: s.cfg.RunsPerUser, RunDeadline: s.cfg.RunDeadline,
+	})
 	s.client, err = discord.Open(ctx, discord.Config{
-		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Log: s.log, OnEvent: s.event,
+		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Log: s.log, OnEvent: s.event, OnInteraction: s.slash,
 	})
 	if err != nil {
 		return err
@@ -153,6 +165,7 @@ func (s *server) connected(ctx context.Context) (err error) {
 		all.Go(func() error { return s.inTurns(work, shard) })
 	}
 	all.Go(func() error { s.keepState(work); return nil })
+	all.Go(func() error { return s.slash.Run(work, s.kept) })
 	all.Go(func() error {
 		select {
 		case <-work.Done():

@@ -13,6 +13,7 @@ import (
 	"gatecamp/audit"
 	"gatecamp/audit/reconcile"
 	"gatecamp/internal/problem"
+	"gatecamp/schedule"
 	"gatecamp/storage"
 )
 
@@ -20,6 +21,7 @@ import (
 type tenure struct {
 	*server
 	lease storage.Lease
+	queue *schedule.Queue
 
 	mu      sync.RWMutex
 	houses  map[snowflake.ID]*house
@@ -95,6 +97,13 @@ func (t *tenure) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.close(ctx)) }()
+	if t.queue, err = t.openQueue(); err != nil {
+		return err
+	}
+	if err := t.queue.Start(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.stopQueue(ctx)) }()
 	t.arrive(t.client.Guilds()...)
 	t.arrive(known...)
 	t.arrive(t.watched()...)
