@@ -20,7 +20,6 @@ type answer struct {
 	files  []file
 	list   *list  // shown below the text, in pages
 	card   *draft // asks for a press
-	public bool   // may be shown to the channel, where that was asked for
 }
 
 // field is one idea of an answer.

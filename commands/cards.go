@@ -37,7 +37,7 @@ type cardArgs struct {
 type cardKind struct {
 	need  func(k posted) need
 	label func(p *i18n.Printer, k posted) string // verb and number
-	green bool                                  // nothing is taken from anybody
+	green bool                                   // nothing is taken from anybody
 	// reason says that the press asks why, in a modal with one input.
 	reason bool
 	// check refuses what cannot be done now, before the card is used up; may be nil.

@@ -92,7 +92,7 @@ func (x *call) command(ctx context.Context, data discord.ApplicationCommandInter
 	switch data := data.(type) {
 	case discord.SlashCommandInteractionData:
 		for name, o := range data.Options {
-			x.given[name] = given{raw: json.RawMessage(o.Value), is: o.Type}
+			x.given[name] = given{raw: o.Value, is: o.Type}
 		}
 	case discord.UserCommandInteractionData:
 		if m := x.menuNamed(data.CommandName()); m != nil {
@@ -233,7 +233,7 @@ func (x *call) offer(ctx context.Context, data discord.AutocompleteInteractionDa
 	typed := ""
 	focus := data.Focused().Name
 	for name, o := range data.Options {
-		x.given[name] = given{raw: json.RawMessage(o.Value), is: o.Type, typo: o.Focused}
+		x.given[name] = given{raw: o.Value, is: o.Type, typo: o.Focused}
 	}
 	if x.given[focus].raw != nil {
 		typed = x.str(focus)

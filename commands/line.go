@@ -76,7 +76,7 @@ func (l *line) choices(ctx context.Context, list []choice) {
 	for _, c := range list[:min(len(list), mostChoices)] {
 		all = append(all, discord.AutocompleteChoiceString{Name: cut(c.name, mostChoiceText), Value: c.value})
 	}
-	_ = l.first(ctx, discord.InteractionResponseTypeAutocompleteResult, discord.AutocompleteResult{Choices: all}, answered) //nolint:errcheck // whoever types has typed on
+	_ = l.first(ctx, discord.InteractionResponseTypeAutocompleteResult, discord.AutocompleteResult{Choices: all}, answered) // whoever types has typed on
 }
 
 // Discord's limits of choices (docs: application commands, autocomplete).

@@ -140,16 +140,16 @@ func (s *session) mayAct(ctx context.Context, o runOrder) error {
 		return refuse("confirmation_missing", fmt.Sprintf("--action %s changes Discord and was not confirmed; nothing was changed", o.action),
 			"look first with `gatecamp audit run`, then add --yes")
 	}
-	o, err := s.engine(nil).Obstacle(ctx)
+	shut, err := s.engine(nil).Obstacle(ctx)
 	if err != nil {
 		return err
 	}
-	switch o.Gate {
+	switch shut.Gate {
 	case audit.Lock:
-		return refuse(o.Code(), "nobody has acknowledged a first report for this guild, so nothing may be changed yet; nothing was changed",
+		return refuse(shut.Code(), "nobody has acknowledged a first report for this guild, so nothing may be changed yet; nothing was changed",
 			"order a report with `gatecamp audit run`, read it, and acknowledge it with `gatecamp audit acknowledge RUN --reason TEXT`")
 	case audit.Pause:
-		return refuse(o.Code(), fmt.Sprintf("%s paused this guild on %s (%s); nothing was changed", o.Pause.Actor, eveTime(o.Pause.At), visible(o.Pause.Reason)),
+		return refuse(shut.Code(), fmt.Sprintf("%s paused this guild on %s (%s); nothing was changed", shut.Pause.Actor, eveTime(shut.Pause.At), visible(shut.Pause.Reason)),
 			"end the pause with `gatecamp unpause --reason TEXT`")
 	case audit.DryRun, audit.Roster, audit.NothingWanted:
 	}

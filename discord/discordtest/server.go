@@ -28,6 +28,10 @@ type Config struct {
 	ReplayBuffer      int           // dispatches kept for a resume; 0 is Discord's rule, 100 for one guild
 	StrictIdentify    bool          // refuse a second identify of a shard within 5 s with op 9
 	Unlimited         bool          // no rate limits at all, for tests of other things
+
+	// OnInteraction is given every interaction as a bot without a gateway would take it (Discord sends such a bot HTTP requests), beside
+	// the gateway. It must not wait. May be nil.
+	OnInteraction func(bot snowflake.ID, interaction []byte)
 }
 
 // Server is a local Discord. Its methods do what the control port does; all of them may be called at any time.
