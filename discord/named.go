@@ -142,24 +142,3 @@ func (c *Client) asks(guild snowflake.ID, share func(*sendBudget, time.Time) boo
 	}
 	return to, nil
 }
-
-// Holds is which roles a member is known to hold, by their index in the list of roles; false: nothing is known of them. It copies nothing
-// and asks Discord for nothing.
-func (g *Guild) Holds(id snowflake.ID) (held audit.RoleSet, roles []audit.Role, known bool) {
-	g.m.mu.Lock()
-	defer g.m.mu.Unlock()
-	r, known := g.m.members[id]
-	if known {
-		held = g.m.sets[r.set&rowSet]
-	}
-	return held, g.m.guild.Roles, known
-}
-
-// Drift says in a sentence how Discord's count of the holders of a role differs from what is known here, once the difference stays;
-// empty: it does not, or Discord does not count.
-func (g *Guild) Drift(ctx context.Context) string {
-	if off := g.differs(ctx); off != notCounted {
-		return off
-	}
-	return ""
-}

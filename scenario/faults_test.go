@@ -31,7 +31,7 @@ func TestEveryFaultHappensInAStoryOrToTheEdge(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, m := range order.FindAllStringSubmatch(string(text), -1) {
-				name := plain(m[1])
+				name := bareName(m[1])
 				if !slices.Contains(where[name], path) {
 					where[name] = append(where[name], path)
 				}
@@ -39,7 +39,7 @@ func TestEveryFaultHappensInAStoryOrToTheEdge(t *testing.T) {
 		}
 	}
 	for _, k := range discordtest.FaultNames() {
-		files := where[plain(k.Name)]
+		files := where[bareName(k.Name)]
 		if len(files) == 0 {
 			t.Errorf("%s happens nowhere: %s", k.Name, k.Doc)
 		}
@@ -48,4 +48,4 @@ func TestEveryFaultHappensInAStoryOrToTheEdge(t *testing.T) {
 	}
 }
 
-func plain(fault string) string { return strings.ToLower(strings.ReplaceAll(fault, "_", "")) }
+func bareName(fault string) string { return strings.ToLower(strings.ReplaceAll(fault, "_", "")) }
