@@ -140,6 +140,13 @@ func (g *Guild) Mark(why string, ids ...snowflake.ID) {
 	nudge(g.wake)
 }
 
+// MarkAll has everybody looked at again, for such a reason.
+func (g *Guild) MarkAll(why string) {
+	g.cfg.Log.Info("everybody is looked at again", "guild", g.cfg.Guild, "why", why)
+	g.runner.catchUp(causeAuth, false)
+	nudge(g.wake)
+}
+
 // Start has a run performed that was ordered: one after another, in order. A run that waits or works already is not taken twice. It
 // returns at once.
 func (g *Guild) Start(run storage.Run) error { return g.runner.start(run) }
