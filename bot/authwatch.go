@@ -14,8 +14,9 @@ type AuthWatchConfig struct {
 	Every time.Duration // between two comparisons; 60 s if zero
 	// Digest is cheap and changes whenever something changes in Auth that anybody's access depends on.
 	Digest func(ctx context.Context) (string, error)
-	// Changed reads Auth and gives the Discord accounts, old and new, of whoever changed at or after the instant.
-	Changed func(ctx context.Context, since time.Time) ([]snowflake.ID, error)
+	// Changed reads Auth and gives the Discord accounts, old and new, of whoever changed at or after the instant; everybody: something
+	// changed that every verdict may depend on.
+	Changed func(ctx context.Context, since time.Time) (ids []snowflake.ID, everybody bool, err error)
 	Guilds  func() []*Guild // those that this process keeps now
 	// Trouble is told once that Auth cannot be compared, and once that it can be again; it must not wait. May be nil.
 	Trouble func(code, detail string)
@@ -69,8 +70,9 @@ func (a *AuthWatch) once(ctx context.Context) {
 	began := time.Now()
 	digest, err := a.cfg.Digest(ctx)
 	var ids []snowflake.ID
+	var everybody bool
 	if err == nil && digest != a.digest {
-		ids, err = a.cfg.Changed(ctx, a.since)
+		ids, everybody, err = a.cfg.Changed(ctx, a.since)
 	}
 	if err != nil {
 		a.failed(ctx, err)
@@ -90,6 +92,10 @@ func (a *AuthWatch) once(ctx context.Context) {
 		}
 	}
 	for _, g := range guilds {
+		if everybody {
+			g.MarkAll("auth changed")
+			continue
+		}
 		g.Mark("auth changed", ids...)
 	}
 }

@@ -9,17 +9,20 @@ import (
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
+
+	"gatecamp/audit/reconcile"
 )
 
 // watched is an Auth that a test changes.
 type watched struct {
-	digest  string
-	broken  error
-	slow    time.Duration
-	changed []snowflake.ID
-	reads   []time.Time // since when, each
-	digests int
-	told    []string
+	digest    string
+	broken    error
+	slow      time.Duration
+	changed   []snowflake.ID
+	everybody bool
+	reads     []time.Time // since when, each
+	digests   int
+	told      []string
 }
 
 func (a *watched) watch(w *world) (stop func()) {
@@ -29,9 +32,9 @@ func (a *watched) watch(w *world) (stop func()) {
 			time.Sleep(a.slow)
 			return a.digest, a.broken
 		},
-		Changed: func(_ context.Context, since time.Time) ([]snowflake.ID, error) {
+		Changed: func(_ context.Context, since time.Time) ([]snowflake.ID, bool, error) {
 			a.reads = append(a.reads, since)
-			return a.changed, nil
+			return a.changed, a.everybody, nil
 		},
 		Guilds:  func() []*Guild { return []*Guild{w.guild} },
 		Trouble: func(code, _ string) { a.told = append(a.told, code) },
@@ -71,6 +74,19 @@ func TestOnlyAccountsThatChangedInAuthAreLookedAt(t *testing.T) {
 		}
 		w.pass(5 * time.Minute)
 		w.wantLooks(4, 1)
+	})
+}
+
+func TestAChangeThatEveryVerdictMayDependOnHasEverybodyLookedAt(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.begin()
+		w.settled()
+		a := &watched{digest: "one"}
+		defer a.watch(w)()
+		a.digest, a.everybody, a.changed = "two", true, []snowflake.ID{4}
+		w.pass(2 * time.Minute)
+		w.wantSweeps(reconcile.KindCatchUp)
+		w.wantLooks(4, 0)
 	})
 }
 
