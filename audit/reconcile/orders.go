@@ -123,7 +123,7 @@ func (e *Engine) Except(ctx context.Context, by Person, approver *Person, x stor
 // alone to lift: that needs another person, as adding it does.
 func (e *Engine) Lift(ctx context.Context, by Person, approver *Person, x storage.Exception, a storage.Author) (_ storage.Exception, err error) {
 	defer wrap.Err(&err, "remove from %s", x.Table)
-	if (x.Table == storage.Overrides || x.Table == storage.Identities) && by.favours(x) {
+	if by.NeedsSecond(x, true) {
 		if err := by.second(approver, x); err != nil {
 			return x, err
 		}
