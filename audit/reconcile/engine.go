@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -40,6 +41,7 @@ type Engine struct {
 	// last is held from the last look at the brakes until the intention has drawn on them: a sweep and a live event must not both take
 	// the last place of a budget.
 	last sync.Mutex
+	seen atomic.Pointer[Look] // the last in which all of Auth was read
 }
 
 // New makes the line of a guild.

@@ -58,6 +58,7 @@ func (e *Engine) Look(ctx context.Context, pic Picture, w Wish) (_ *Look, err er
 		return nil, err
 	}
 	l.Scene = audit.NewScene(s)
+	e.keep(l)
 	return l, nil
 }
 
