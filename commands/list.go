@@ -4,6 +4,7 @@ package commands
 func all() []command {
 	return []command{
 		auditCommand(),
+		acknowledgeCommand(),
 	}
 }
 
@@ -13,6 +14,7 @@ func menus() []menu { return nil }
 // cardKinds are the cards, by the kind under which they are stored.
 func cardKinds() map[string]cardKind {
 	return map[string]cardKind{
-		kindPlan: planCard(),
+		kindPlan:        planCard(),
+		kindAcknowledge: acknowledgeCard(),
 	}
 }
