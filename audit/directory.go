@@ -2,6 +2,10 @@ package audit
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
 	"slices"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -27,7 +31,12 @@ type Directory struct {
 	Identities  []Identity
 	Counts      Counts // the facts that the health of this source is judged by
 
-	links links // made by Index
+	// Version tells what was read from anything else that the same source gave to this process: equal means that all of the above is
+	// equal, facts measured in seconds apart. Empty: unknown.
+	Version string
+
+	links    links // made by Index
+	entitled int   // accounts that Auth gives at least one role; made by Index
 }
 
 // Account is one Auth user. There may be hundreds of thousands: what many have alike is behind a pointer that they share.
@@ -126,7 +135,67 @@ func RoleName(name string) string {
 }
 
 // Index makes the look-up of accounts by Discord id; call it once, after Accounts is filled and sorted by User.
-func (d *Directory) Index() { d.links = linksOf(d.Accounts) }
+func (d *Directory) Index() {
+	d.links = linksOf(d.Accounts)
+	d.entitled = 0
+	for i := range d.Accounts {
+		if d.Accounts[i].Access && d.Accounts[i].State >= 0 {
+			d.entitled++
+		}
+	}
+}
+
+// Part is the directory with the accounts of these Discord ids and of these users alone, and their identities. What is said of all
+// accounts stays: counts, and how many are given a role. It is for deciding about few members of a large Auth.
+func (d *Directory) Part(ids []snowflake.ID, users []int64) *Directory {
+	var places []int32
+	for _, id := range ids {
+		places = append(places, d.Linked(id)...)
+	}
+	for _, id := range d.Identities {
+		if slices.Contains(ids, id.Discord) {
+			users = append(slices.Clip(users), id.User)
+		}
+	}
+	for _, user := range users {
+		if i, ok := d.accountIndex(user); ok {
+			places = append(places, i)
+		}
+	}
+	slices.Sort(places)
+	places = slices.Compact(places)
+	p := *d
+	p.Accounts, p.Identities = make([]Account, len(places)), nil
+	for i, at := range places {
+		p.Accounts[i] = d.Accounts[at]
+	}
+	for _, id := range d.Identities {
+		if slices.Contains(ids, id.Discord) {
+			p.Identities = append(p.Identities, id)
+		}
+	}
+	p.links = linksOf(p.Accounts)
+	return &p
+}
+
+// Sum digests what the directory says of everybody, counts apart: it is equal in every process for an equal Auth.
+func (d *Directory) Sum() string {
+	h := sha256.New()
+	for _, list := range [][]string{{d.Edition, d.Fingerprint}, d.States, d.Groups, d.Reserved, d.Permissions} {
+		_, _ = fmt.Fprintf(h, "%d %q\n", len(list), list)
+	}
+	record := make([]byte, 0, 24)
+	for i := range d.Accounts {
+		record = binary.BigEndian.AppendUint64(record[:0], uint64(d.Accounts[i].User))
+		_, _ = h.Write(binary.BigEndian.AppendUint64(record, d.Accounts[i].Revision))
+	}
+	for _, id := range d.Identities {
+		record = binary.BigEndian.AppendUint64(record[:0], uint64(id.User))
+		record = binary.BigEndian.AppendUint64(record, uint64(id.Discord))
+		_, _ = h.Write(binary.BigEndian.AppendUint64(record, uint64(id.Source)))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
 
 // Linked gives the indexes of the accounts that are linked to a Discord account: none, one, or several, ascending; read-only.
 func (d *Directory) Linked(id snowflake.ID) []int32 { return d.links.of(d.Accounts, id) }

@@ -87,7 +87,6 @@ type Scene struct {
 	due        []entitlements   // each once
 	dueTo      []int32          // by index into Auth.Accounts: which of them
 	twins      []twins
-	wanted     int // accounts that Auth gives at least one role
 
 	known     map[snowflake.ID][]int32
 	bots      map[snowflake.ID]struct{}

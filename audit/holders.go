@@ -72,9 +72,10 @@ const (
 	ByGrant                      // a grant; its number is in Entitlement.Grant
 	ByAuth                       // a permission in Auth, by user, group or state
 	BySuperuser                  // a superuser of Auth
+	ByManageServer               // Discord's permission Manage Server, which is enough to stop things; never made by Keys.Ask
 )
 
-var groundNames = [...]string{"none", "several_users", "auth_unreadable", "operator", "grant", "auth", "superuser"}
+var groundNames = [...]string{"none", "several_users", "auth_unreadable", "operator", "grant", "auth", "superuser", "manage_server"}
 
 func (g Ground) String() string { return groundNames[g] }
 
@@ -126,6 +127,12 @@ func (k *Keys) Ask(c Caller, right Right) Entitlement {
 		return Entitlement{Ground: ByAuth, User: user.User}
 	}
 	return Entitlement{}
+}
+
+// User is the one active Auth user whom a Discord account is linked to; nil if there is none, several, or Auth cannot be read.
+func (k *Keys) User(id snowflake.ID) *Account {
+	a, _ := k.user(id)
+	return a
 }
 
 // user is the one active Auth user whom a Discord account is linked to. Of several nobody can say who is asking.

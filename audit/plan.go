@@ -333,7 +333,7 @@ func Survey(s *Scene, members []Member, p *Policy, keep func(*Decision) bool) ([
 
 // Headcount counts members and holders, and decides about nobody: the population for a plan about a few of them.
 func Headcount(s *Scene, members []Member) Population {
-	pop := Population{Members: len(members), Roles: s.Guild.Roles, Wanted: s.wanted}
+	pop := Population{Members: len(members), Roles: s.Guild.Roles, Wanted: s.Auth.entitled}
 	for i := range members {
 		for role := range members[i].Roles.All() {
 			pop.Holders[role]++

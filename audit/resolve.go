@@ -158,9 +158,6 @@ func (r *resolver) sortAlike() (alike []int32) {
 		if !a.Access {
 			continue
 		}
-		if a.State >= 0 {
-			s.wanted++
-		}
 		at := int(a.rolesDigest() >> (64 - size))
 		for slots[at] != 0 && !a.rolesAlike(&accounts[alike[slots[at]]]) {
 			at = (at + 1) & (len(slots) - 1)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -35,7 +36,7 @@ type assembly struct {
 }
 
 // assemble reads the tables one after the other; those that others point at come first.
-func assemble(ctx context.Context, q query) (*audit.Directory, error) {
+func assemble(ctx context.Context, q query) (*audit.Directory, layout, error) {
 	a := &assembly{query: q, d: &audit.Directory{}, corporations: map[audit.Corporation]*audit.Corporation{}, tickers: map[string]string{}, rows: audit.Counts{}}
 	for _, read := range []func(context.Context) error{
 		a.readMigrations, a.readLayout, a.readClock,
@@ -43,11 +44,11 @@ func assemble(ctx context.Context, q query) (*audit.Directory, error) {
 		a.readProfiles, a.readMemberships, a.readGrants, a.readLinks, a.readReserved,
 	} {
 		if err := read(ctx); err != nil {
-			return nil, err
+			return nil, layout{}, err
 		}
 	}
 	a.finish()
-	return a.d, nil
+	return a.d, a.layout, nil
 }
 
 func (a *assembly) readMigrations(ctx context.Context) error {
@@ -78,19 +79,31 @@ func (a *assembly) readLayout(ctx context.Context) error {
 }
 
 func (a *assembly) readClock(ctx context.Context) error {
-	return a.query.each(ctx, a.query.engine.clock(a.layout), 3, func(r *row) {
+	ages, err := ages(ctx, a.query, a.layout)
+	maps.Copy(a.rows, ages)
+	return err
+}
+
+// measured are the facts that change though nobody writes.
+var measured = [...]audit.Fact{audit.ClockSkew, audit.BeatAge, audit.AffiliationsAge}
+
+// ages are the facts that are measured in seconds, as far as they can be known.
+func ages(ctx context.Context, q query, l layout) (audit.Counts, error) {
+	facts := audit.Counts{}
+	err := q.each(ctx, q.engine.clock(l), 3, func(r *row) {
 		ours, server := time.Now().UTC(), r.time(0)
 		if server.IsZero() {
 			server = ours
 		} else {
-			a.rows[audit.ClockSkew] = int64(server.Sub(ours).Abs() / time.Second)
+			facts[audit.ClockSkew] = int64(server.Sub(ours).Abs() / time.Second)
 		}
 		for i, fact := range []audit.Fact{audit.BeatAge, audit.AffiliationsAge} {
 			if at := r.time(1 + i); !at.IsZero() {
-				a.rows[fact] = max(0, int64(server.Sub(at)/time.Second))
+				facts[fact] = max(0, int64(server.Sub(at)/time.Second))
 			}
 		}
 	})
+	return facts, err
 }
 
 func (a *assembly) readUsers(ctx context.Context) error {

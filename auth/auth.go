@@ -8,6 +8,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"sync"
 	"time"
 
 	"gatecamp/audit"
@@ -19,6 +20,12 @@ import (
 type Reader struct {
 	db     *sql.DB
 	target target
+
+	mu   sync.Mutex
+	last kept
+
+	turn   chan struct{} // held by whoever uses pinned
+	pinned pinned        // of a SQLite file
 }
 
 // Open takes GATECAMP_AUTH_URL: mysql://user:password@host:port/database, postgres://user:password@host:port/database or sqlite:FILE.
@@ -34,14 +41,24 @@ func Open(url secret.String) (*Reader, error) {
 // open is apart from Open so that tests can count what goes through the connector.
 func open(target target, connector driver.Connector) *Reader {
 	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(2)
+	db.SetMaxOpenConns(3)
 	db.SetMaxIdleConns(1)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	return &Reader{db: db, target: target}
+	if target.engine == sqliteEngine { // an open file goes on answering after another one has taken its name
+		db.SetMaxIdleConns(0)
+	}
+	return &Reader{db: db, target: target, turn: make(chan struct{}, 1)}
 }
 
 // Close gives the connections back.
-func (r *Reader) Close() error { return r.db.Close() }
+func (r *Reader) Close() error {
+	r.turn <- struct{}{}
+	if r.pinned.conn != nil {
+		r.unpin()
+	}
+	<-r.turn
+	return r.db.Close()
+}
 
 // Read reads every account, in one read-only snapshot and with at most 14 statements however many users there are. The error is a
 // problem.Problem that says what is missing, and which grant or act mends it, unless ctx ended.
@@ -63,15 +80,21 @@ func (r *Reader) read(ctx context.Context) (_ *audit.Directory, err error) {
 	if _, err := conn.ExecContext(ctx, r.target.engine.begin()); err != nil {
 		return nil, err
 	}
-	defer rollback(ctx, conn)
-	return assemble(ctx, query{conn: conn, engine: r.target.engine})
+	defer func() { _ = rollback(ctx, conn) }()
+	d, layout, err := assemble(ctx, query{conn: conn, engine: r.target.engine})
+	if err == nil {
+		r.learn(layout)
+	}
+	return d, err
 }
 
 // rollback ends the snapshot even when ctx has ended; a connection that cannot is thrown away.
-func rollback(ctx context.Context, conn *sql.Conn) {
+func rollback(ctx context.Context, conn *sql.Conn) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+	_, err := conn.ExecContext(ctx, "ROLLBACK")
+	if err != nil {
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
+	return err
 }

@@ -31,14 +31,13 @@ func running() need { return need{sort: orders, all: []audit.Right{audit.RightRu
 
 // acting is what a run's own action needs beside the right to order one.
 func acting(mode string) need {
-	n := need{sort: orders}
 	switch mode {
 	case audit.Strip.String():
-		n.all = []audit.Right{audit.RightApply}
+		return need{sort: loosens, all: []audit.Right{audit.RightApply}}
 	case audit.StripKick.String():
-		n.all = []audit.Right{audit.RightApply, audit.RightRemove}
+		return need{sort: loosens, all: []audit.Right{audit.RightApply, audit.RightRemove}}
 	}
-	return n
+	return need{}
 }
 
 // runOption names a run by its number.

@@ -8,7 +8,6 @@ import (
 	"github.com/disgoorg/disgo/rest"
 	"github.com/disgoorg/snowflake/v2"
 
-	"gatecamp/audit"
 	"gatecamp/audit/reconcile"
 	"gatecamp/storage"
 )
@@ -34,25 +33,9 @@ type Store interface {
 	storage.Memory
 }
 
-// Rights says what somebody may do in a guild, as it is now.
+// Rights says what somebody may do in a guild, as it is now; *reconcile.Rights satisfies it.
 type Rights interface {
-	Of(ctx context.Context, guild snowflake.ID, caller audit.Caller) (Standing, error)
-}
-
-// Standing is what one caller may do.
-type Standing interface {
-	// Ask says whether the right is held, also on the strength of what was seen lately.
-	Ask(right audit.Right) Holding
-	// Loosens says whether the right is held for something that loosens what gatecamp watches: never while Auth cannot be asked.
-	Loosens(right audit.Right) Holding
-}
-
-// Holding is the answer to "does the caller hold this right?".
-type Holding struct {
-	Held     bool
-	Ground   audit.Ground  // why, or why not
-	Age      time.Duration // of what it rests on; zero: read now
-	AuthAway bool          // Auth could not be asked
+	Of(ctx context.Context, guild snowflake.ID, who reconcile.Asker) (*reconcile.Standing, error)
 }
 
 // Guilds finds the guilds that this process enforces.

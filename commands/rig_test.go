@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -85,7 +86,7 @@ func (l *logged) String() string {
 
 func newRig(t *testing.T, change ...func(*Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, log: &logged{}, rights: &rights{held: map[snowflake.ID][]audit.Right{}}, runner: &runner{}}
+	r := &rig{t: t, log: &logged{}, rights: &rights{}, runner: &runner{}}
 	r.openStore()
 	r.openWorld()
 	texts, err := i18n.Load()
@@ -120,6 +121,7 @@ func (r *rig) openWorld() {
 	file, err := snapshot.Parse(strings.NewReader(w), "corporation")
 	r.must(err)
 	r.guild = &pictured{pic: reconcile.Picture{Guild: file.Guild, Members: file.Members, Complete: true, Live: true}, auth: file.Auth, now: r.now}
+	r.rights.real = reconcile.NewRights(r.db, r.guild, reconcile.RightsConfig{Now: r.now})
 	r.house = House{
 		Engine: reconcile.New(r.db, r.guild, reconcile.Config{Guild: guildID, Owner: "test", Now: r.now}),
 		Guilds: r.guild, Runner: r.runner, AdminChannel: adminChannel, Locale: "en-US",
@@ -365,61 +367,50 @@ func want(t *testing.T, text string, parts ...string) {
 	}
 }
 
-// grant gives rights.
+// grant gives rights, for good.
 func (r *rig) grant(user snowflake.ID, list ...audit.Right) {
-	r.rights.mu.Lock()
-	defer r.rights.mu.Unlock()
-	r.rights.held[user] = append(r.rights.held[user], list...)
+	r.t.Helper()
+	for _, right := range list {
+		_, err := r.db.AddGrant(r.t.Context(), storage.Grant{Guild: guildID, Right: right.String(), SubjectKind: "discord", Subject: user.String(), Reason: "for the test", At: r.now()}, r.author())
+		if !errors.Is(err, storage.ErrConflict) {
+			r.must(err)
+		}
+	}
 }
 
+// revoke takes all rights of somebody.
 func (r *rig) revoke(user snowflake.ID) {
-	r.rights.mu.Lock()
-	defer r.rights.mu.Unlock()
-	delete(r.rights.held, user)
+	r.t.Helper()
+	all, err := r.db.Grants(r.t.Context(), guildID)
+	r.must(err)
+	for _, g := range all {
+		if g.Subject == user.String() {
+			_, err := r.db.RemoveGrant(r.t.Context(), guildID, g.ID, r.author())
+			r.must(err)
+		}
+	}
 }
 
-// rights are whose a test says.
+// rights are the real ones, behind what a test wants to go wrong.
 type rights struct {
 	mu    sync.Mutex
-	held  map[snowflake.ID][]audit.Right
-	away  bool // Auth cannot be asked; what is held was seen an hour ago
+	real  *reconcile.Rights
 	asked int
 	err   error
 	panic bool
 }
 
-func (r *rights) Of(_ context.Context, _ snowflake.ID, c audit.Caller) (Standing, error) {
+func (r *rights) Of(ctx context.Context, guild snowflake.ID, who reconcile.Asker) (*reconcile.Standing, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.panic {
 		panic("the sky fell")
 	}
 	r.asked++
-	s := standing{away: r.away}
-	s.held = append(s.held, r.held[c.Discord]...)
-	return s, r.err
-}
-
-type standing struct {
-	held []audit.Right
-	away bool
-}
-
-func (s standing) Ask(right audit.Right) Holding {
-	h := Holding{AuthAway: s.away}
-	for _, have := range s.held {
-		h.Held = h.Held || have == right
+	if r.err != nil {
+		return nil, r.err
 	}
-	if s.away {
-		h.Age = time.Hour
-	}
-	return h
-}
-
-func (s standing) Loosens(right audit.Right) Holding {
-	h := s.Ask(right)
-	h.Held = h.Held && !s.away
-	return h
+	return r.real.Of(ctx, guild, who)
 }
 
 // runner notes what it was told.
@@ -448,6 +439,9 @@ type pictured struct {
 	pic  reconcile.Picture
 	auth *audit.Directory
 	now  func() time.Time
+
+	mu   sync.Mutex
+	away error // why Auth cannot be read
 }
 
 func (p *pictured) Picture(context.Context) (reconcile.Picture, error) { return p.pic, nil }
@@ -474,7 +468,18 @@ func (p *pictured) Members(_ context.Context, ids []snowflake.ID) (audit.Guild, 
 	return p.pic.Guild, found, nil
 }
 
-func (p *pictured) Read(context.Context) (*audit.Directory, error) { return p.auth, nil }
+func (p *pictured) Read(context.Context) (*audit.Directory, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.auth, p.away
+}
+
+// lose makes Auth unreadable.
+func (p *pictured) lose(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = err
+}
 
 // worldFile is a guild of forty entitled members, and five strangers who hold the role Member.
 func worldFile() string {

@@ -9,28 +9,27 @@ import (
 	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/audit"
+	"gatecamp/audit/reconcile"
 	"gatecamp/i18n"
 	"gatecamp/internal/problem"
 	"gatecamp/internal/wrap"
 )
 
-// sort says what something does, and so on what its rights may rest. The list is closed.
-type sort int
-
+// What something does, and so on what its rights may rest. everybody needs no right, reads and stops may rest on rights that were seen
+// lately, orders on rights as they are now or that do not depend on Auth, and loosens on nothing while Auth cannot be asked.
 const (
-	everybody sort = iota // needs no right
-	reads                 // and
-	stops                 // also on rights that were seen lately, while Auth cannot be asked
-	orders                // only on rights as they are now, or that do not depend on Auth
-	loosens               // never while Auth cannot be asked
+	everybody reconcile.Deed = 0
+	reads                    = reconcile.Reading
+	stops                    = reconcile.Stopping // Discord's Manage Server is enough
+	orders                   = reconcile.Ordinary
+	loosens                  = reconcile.Loosening
 )
 
 // need is what somebody must hold to do something.
 type need struct {
-	sort   sort
-	all    []audit.Right
-	any    []audit.Right // one of these; none: nothing more
-	manage bool          // Discord's Manage Server is enough
+	sort reconcile.Deed
+	all  []audit.Right
+	any  []audit.Right // one of these; none: nothing more
 }
 
 // and adds what another need asks for; the stricter sort wins.
@@ -40,7 +39,6 @@ func (n need) and(other need) need {
 	if len(n.any) == 0 {
 		n.any = other.any
 	}
-	n.manage = n.manage && other.manage
 	return n
 }
 
@@ -69,78 +67,75 @@ const rightsWithin = 2 * time.Second
 
 // may refuses whoever does not hold what is needed, with the missing right and who can give it.
 func (x *call) may(ctx context.Context, n need) (err error) {
-	if n.sort == everybody || n.manage && x.manages {
-		return nil
-	}
-	s, err := x.cfg.Rights.Of(ctx, x.guild, x.caller)
-	if err != nil {
-		return x.noRights(err)
-	}
-	missing, why, ok := n.judge(s)
-	if ok {
-		return nil
-	}
-	return x.refusal(n, missing, why)
-}
-
-func (x *call) noRights(err error) error {
-	defer wrap.Err(&err, "rights of %s", x.actor())
+	_, err = x.standing(ctx, n)
 	return err
 }
 
-// judge says which right is missing first, and what is known about it.
-func (n need) judge(s Standing) (missing audit.Right, why Holding, ok bool) {
-	ask := func(r audit.Right) (Holding, bool) {
-		switch n.sort {
-		case loosens:
-			h := s.Loosens(r)
-			return h, h.Held
-		case orders:
-			h := s.Ask(r)
-			return h, h.Held && h.Age == 0
-		case reads, stops, everybody:
-		}
-		h := s.Ask(r)
-		return h, h.Held
+// standing is may for who has more to ask.
+func (x *call) standing(ctx context.Context, n need) (_ *reconcile.Standing, err error) {
+	defer wrap.Err(&err, "rights of %s", x.actor())
+	if n.sort == everybody {
+		return nil, nil //nolint:nilnil // nothing needed to be asked
 	}
+	s, err := x.cfg.Rights.Of(ctx, x.guild, x.asker())
+	if err != nil {
+		return nil, err
+	}
+	if missing := n.judge(s); missing != nil {
+		return nil, x.refusal(*missing)
+	}
+	return s, nil
+}
+
+func (x *call) asker() reconcile.Asker {
+	return reconcile.Asker{Caller: x.caller, ManageServer: x.manages}
+}
+
+// judge is what is missing first; nil: nothing.
+func (n need) judge(s *reconcile.Standing) *reconcile.Answer {
 	for _, r := range n.all {
-		if h, held := ask(r); !held {
-			return r, h, false
+		if a := s.AskTo(n.sort, r); !a.Held {
+			return &a
 		}
 	}
-	for i, r := range n.any {
-		h, held := ask(r)
-		if held {
-			return 0, Holding{}, true
-		}
-		if i == 0 {
-			missing, why = r, h
+	if len(n.any) > 0 {
+		if a := s.AskAny(n.sort, n.any...); !a.Held {
+			return &a
 		}
 	}
-	return missing, why, len(n.any) == 0
+	return nil
 }
 
 // refusal names the missing right and who can give it.
-func (x *call) refusal(n need, missing audit.Right, why Holding) error {
-	args := i18n.Args{"Right": x.Right(missing), "Code": code(missing.String())}
-	what := x.T(i18n.FrameLacksRight, args)
-	refusal := "permission_denied"
-	cure := x.T(i18n.FrameGrantOwn, args)
-	if missing.InAuth() {
-		cure = x.T(i18n.FrameGrantAuth, args)
+func (x *call) refusal(missing reconcile.Answer) error {
+	args := i18n.Args{"Right": x.Right(missing.Right), "Code": code(missing.Right.String())}
+	if missing.AuthAway {
+		return &lacking{problem.New(problem.Refused, x.T(i18n.FrameAuthAway, args), x.T(i18n.FrameAuthAwayCure)), "auth_unreadable"}
 	}
-	switch {
-	case why.AuthAway || why.Ground == audit.AuthUnreadable || why.Held:
-		refusal = "auth_unreadable"
-		what, cure = x.T(i18n.FrameAuthAway, args), x.T(i18n.FrameAuthAwayCure)
-	case why.Ground == audit.SeveralUsers:
-		cure = x.T(i18n.FrameSeveralUsers)
+	var cures []string
+	if missing.Ground.Ground == audit.SeveralUsers {
+		cures = append(cures, x.T(i18n.FrameSeveralUsers))
 	}
-	if n.manage {
-		cure = joinLines(cure, x.T(i18n.FrameOrManage))
+	if missing.Givers.AuthAdmins {
+		cures = append(cures, x.T(i18n.FrameGrantAuth, args))
 	}
-	return &lacking{problem.New(problem.Refused, what, cure), refusal}
+	cures = append(cures, x.T(i18n.FrameGrantOwn, args))
+	if people := append(slices.Clone(missing.Givers.Operators), missing.Givers.Holders...); len(people) > 0 {
+		slices.Sort(people)
+		var names []string
+		for _, id := range slices.Compact(people)[:min(len(people), mostGivers)] {
+			names = append(names, mentionMember(id))
+		}
+		cures = append(cures, x.T(i18n.FrameGivers, i18n.Args{"People": x.List(names)}))
+	}
+	if missing.Deed == stops {
+		cures = append(cures, x.T(i18n.FrameOrManage))
+	}
+	return &lacking{problem.New(problem.Refused, x.T(i18n.FrameLacksRight, args), joinLines(cures...)), "permission_denied"}
 }
+
+// mostGivers is how many people a refusal names.
+const mostGivers = 5
 
 // recent keeps for a moment what somebody may do, for whoever is typing: a list of choices is made at every letter.
 type recent struct {
@@ -151,7 +146,7 @@ type recent struct {
 type typist struct{ guild, user snowflake.ID }
 
 type seenStanding struct {
-	standing Standing
+	standing *reconcile.Standing
 	at       time.Time
 }
 
@@ -162,7 +157,7 @@ const (
 
 // mayTyping is may for whoever is typing.
 func (x *call) mayTyping(ctx context.Context, n need) bool {
-	if n.sort == everybody || n.manage && x.manages {
+	if n.sort == everybody {
 		return true
 	}
 	who, now := typist{x.guild, x.caller.Discord}, x.now()
@@ -170,7 +165,7 @@ func (x *call) mayTyping(ctx context.Context, n need) bool {
 	known, ok := x.recent.seen[who]
 	x.recent.mu.Unlock()
 	if !ok || now.Sub(known.at) > recentFor || now.Before(known.at) {
-		s, err := x.cfg.Rights.Of(ctx, x.guild, x.caller)
+		s, err := x.cfg.Rights.Of(ctx, x.guild, x.asker())
 		if err != nil {
 			return false
 		}
@@ -182,6 +177,5 @@ func (x *call) mayTyping(ctx context.Context, n need) bool {
 		x.recent.seen[who] = known
 		x.recent.mu.Unlock()
 	}
-	_, _, held := n.judge(known.standing)
-	return held
+	return n.judge(known.standing) == nil
 }

@@ -116,7 +116,7 @@ func (g *Guild) AuditEntries(ctx context.Context, after snowflake.ID) (events []
 			return events, last, err
 		}
 		for _, a := range page {
-			if e, ok := a.event(audit.Event{Seen: time.Now(), Shard: 0}, g.id); ok {
+			if e, ok := a.event(audit.Event{Seen: time.Now(), Shard: g.shard()}, g.id); ok {
 				events = append(events, e)
 			}
 			last = max(last, a.ID)

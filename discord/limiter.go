@@ -70,6 +70,7 @@ type Limiter struct {
 	global  time.Time // nothing under the global limit is sent before: a global 429
 	invalid []time.Time
 	warned  bool
+	counts  RequestStats
 	away    time.Time // until then the shared budget is not asked: it did not answer
 	closed  chan struct{}
 	once    sync.Once
@@ -207,6 +208,7 @@ func (l *Limiter) Wait(ctx context.Context, e *rest.CompiledEndpoint) error {
 // acquire waits until a request to one of the endpoints may be sent, and says which: the first that may.
 func (l *Limiter) acquire(ctx context.Context, p Priority, endpoints ...*rest.CompiledEndpoint) (int, error) {
 	waits := false
+	began := time.Now()
 	for {
 		l.mu.Lock()
 		now := time.Now()
@@ -222,6 +224,7 @@ func (l *Limiter) acquire(ctx context.Context, p Priority, endpoints ...*rest.Co
 			l.mu.Unlock()
 			wait := l.shared(ctx, endpoints[which], p)
 			if wait == 0 {
+				l.waited(time.Since(began))
 				return which, nil
 			}
 			l.giveBack(endpoints[which])
@@ -350,6 +353,7 @@ func (l *Limiter) Unlock(e *rest.CompiledEndpoint, rs *http.Response) error {
 	b, now := l.bucket(e), time.Now()
 	b.inflight--
 	defer func() { b.awake() }()
+	l.counted(e, rs)
 	if rs == nil {
 		return nil
 	}

@@ -14,6 +14,7 @@ const (
 	FrameGrantAuth        Key = "frame.grant_auth"
 	FrameGrantOwn         Key = "frame.grant_own"
 	FrameSeveralUsers     Key = "frame.several_users"
+	FrameGivers           Key = "frame.givers"
 	FrameOrManage         Key = "frame.or_manage"
 	FrameAuthAway         Key = "frame.auth_away"
 	FrameAuthAwayCure     Key = "frame.auth_away_cure"

@@ -66,6 +66,12 @@ const (
 	OutcomeNotTried  = "not_tried"
 )
 
+// OutcomeGone is of an action whose member is not there any more, and CodeLeft says so.
+const (
+	OutcomeGone = "gone"
+	CodeLeft    = "member_left"
+)
+
 // Actions is the write-ahead record of everything that changes Discord: the intention first, then the call, then the outcome.
 type Actions interface {
 	// Intend records the intention and draws on the brakes' ledger, in one transaction that also checks the fence: a lease that is

@@ -114,6 +114,7 @@ type FindingFilter struct {
 	Closed   bool      // closed ones too
 	At       time.Time // those that were open at the instant instead; their facts are those of now
 	Subject  snowflake.ID
+	Subjects []snowflake.ID // any of these; nil: whoever
 	Category string
 	Run      int64 // opened, changed or closed by the run, closed ones included
 	Page     Page

@@ -40,30 +40,9 @@ var (
 
 // Store is everything a database keeps. Consumers ask for the roles they need; only wiring names Store.
 type Store interface {
-	Runs
-	Findings
-	Plans
-	Actions
-	Brakes
-	Gates
-	Exceptions
-	Policies
-	Bindings
-	Grants
-	Settings
-	Changes
-	Invocations
-	Sources
-	Trail
-	People
+	Roles
 	Leases
-	Commands
-	Cards
-	Memory
-	RoleGrants
-	RightsMemory
-	Subscribers
-	Retention
+	Together
 
 	// Close ends all connections and gives up the leases that this process holds in its lock file.
 	Close() error

@@ -155,7 +155,7 @@ func (e *Engine) intend(ctx context.Context, r *Report, a audit.Planned, fresh s
 	}
 	stored, err := e.db.Intend(ctx, e.cfg.Fence, storage.Action{
 		Guild: e.cfg.Guild, Run: r.Run.ID, Plan: r.Plan.Digest, Key: a.Key, Member: a.Member, Kind: a.Kind.String(), Role: a.Role,
-		Budget: storedBudget(a.Budget), Live: r.live(), Actor: r.Run.Order.Actor, Intended: e.now(),
+		Budget: storedBudget(a.Budget), Live: r.unasked(), Actor: r.Run.Order.Actor, Intended: e.now(),
 	})
 	if errors.Is(err, storage.ErrConflict) {
 		return 0, e.notTried(ctx, r, a, audit.NotTried, "in_hand")

@@ -28,8 +28,9 @@ type Config struct {
 	Beat   time.Duration    // between signs of life of a run; 1 s if zero
 	Now    func() time.Time // the clock; time.Now if nil
 	Log    *slog.Logger     // discarded if nil
-	// Progress is told, after each call to Discord, how many of a plan's free actions are behind it; it must not wait. May be nil.
-	Progress func(done, of int)
+	// Progress is told, after each call to Discord, how many of the free actions of a run's plan are behind it; run 0 is a live look.
+	// It must not wait. May be nil.
+	Progress func(run int64, done, of int)
 }
 
 // Engine is the audit line of one guild.

@@ -86,7 +86,7 @@ func (e *Engine) readAuth(ctx context.Context, l *Look, again bool) (*audit.Dire
 	if share, known := overlap(d, l.Picture); known {
 		counts[audit.GuildOverlap] = share
 	}
-	baseline, err := e.baseline(ctx, d, l.At)
+	baseline, err := baseline(ctx, e.db, e.cfg.Source, d.Fingerprint, l.At)
 	if err != nil {
 		return nil, err
 	}
@@ -124,17 +124,17 @@ func overlap(d *audit.Directory, pic Picture) (share int64, known bool) {
 }
 
 // baseline is what this Auth normally looks like. Another Auth than last time is met for the first time, and finds the lock armed.
-func (e *Engine) baseline(ctx context.Context, d *audit.Directory, at time.Time) (audit.Counts, error) {
-	last, err := e.db.LastRead(ctx, e.cfg.Source)
+func baseline(ctx context.Context, db storage.Sources, source, fingerprint string, at time.Time) (audit.Counts, error) {
+	last, err := db.LastRead(ctx, source)
 	// An Auth without users has no fingerprint. That is an outage, not another Auth: what comes back is compared with what was.
-	other := last.Fingerprint != d.Fingerprint && last.Fingerprint != "" && d.Fingerprint != ""
+	other := last.Fingerprint != fingerprint && last.Fingerprint != "" && fingerprint != ""
 	if errors.Is(err, storage.ErrNotFound) || err == nil && other {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	b, err := e.db.Baseline(ctx, e.cfg.Source, at)
+	b, err := db.Baseline(ctx, source, at)
 	if err != nil || b.Counts == nil {
 		return nil, err
 	}
@@ -192,8 +192,12 @@ func (e *Engine) remember(ctx context.Context, seen []storage.Exception, at time
 
 // Thresholds are the figures that Auth's health is judged by: the defaults, and what the guild has set as "health.NAME".
 func (e *Engine) Thresholds(ctx context.Context) (t audit.Thresholds, err error) {
+	return thresholds(ctx, e.db, e.cfg.Guild)
+}
+
+func thresholds(ctx context.Context, db storage.Settings, guild snowflake.ID) (t audit.Thresholds, err error) {
 	t = audit.DefaultThresholds()
-	settings, err := e.db.Settings(ctx, e.cfg.Guild)
+	settings, err := db.Settings(ctx, guild)
 	if err != nil {
 		return t, err
 	}

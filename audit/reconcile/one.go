@@ -26,6 +26,9 @@ const SystemActor = "system"
 // live reports whether this came from an event and not from a run that was ordered.
 func (r *Report) live() bool { return r.Run.ID == 0 }
 
+// unasked reports whether nobody asked for exactly this: it may do what the policy allows in real time, out of the budget for that.
+func (r *Report) unasked() bool { return r.live() || r.Run.Order.Kind == KindCatchUp }
+
 // One is Sweep for the members that something happened to: the same facts, decisions, brakes and record, at once. What the policy
 // does not let act in real time becomes a finding and nothing more; blocks act whenever gates and their budget allow. The writer
 // may be nil: then nothing is performed.
@@ -67,9 +70,8 @@ func (e *Engine) planLive(ctx context.Context, r *Report, ids []snowflake.ID, me
 	if err != nil {
 		return err
 	}
-	acting := slices.DeleteFunc(slices.Clone(decisions), func(d audit.Decision) bool { return l.realtime(&d) != audit.RealtimeAct })
 	r.Decisions, r.Population = decisions, pop
-	r.Plan = audit.MakePlan(e.cfg.Guild, acting, pop, l.Policy.Limits, used, gates)
+	r.Plan = audit.MakePlan(e.cfg.Guild, l.acting(decisions), pop, l.Policy.Limits, used, gates)
 	look := storage.Look{Guild: e.cfg.Guild, At: l.At, Extent: storage.Named, Seen: ids, Found: foundMembers(l.Scene, decisions, &r.Plan)}
 	if l.Verdict.Health == audit.Blind {
 		look.Extent = storage.Blind
@@ -79,6 +81,8 @@ func (e *Engine) planLive(ctx context.Context, r *Report, ids []snowflake.ID, me
 	if err != nil {
 		return err
 	}
+	r.Counts.Findings.Opened, r.Counts.Findings.Changed = applied.Opened, applied.Changed
+	r.Counts.Findings.Closed, r.Counts.Findings.Unchanged = applied.Closed, applied.Unchanged
 	if len(r.Plan.Actions) > 0 {
 		if err := e.db.StorePlan(ctx, storedPlan(&r.Plan, r.Run, l)); err != nil {
 			return err
@@ -88,6 +92,11 @@ func (e *Engine) planLive(ctx context.Context, r *Report, ids []snowflake.ID, me
 		return err
 	}
 	return e.tell(ctx, r, applied)
+}
+
+// acting keeps the decisions that the policy lets act in real time.
+func (l *Look) acting(decisions []audit.Decision) []audit.Decision {
+	return slices.DeleteFunc(slices.Clone(decisions), func(d audit.Decision) bool { return l.realtime(&d) != audit.RealtimeAct })
 }
 
 // realtime is how far a live event may go with a decision. Blocks are outside the setting.

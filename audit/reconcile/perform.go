@@ -35,9 +35,12 @@ func (e *Engine) takeUp(ctx context.Context, r *Report, digest string) error {
 	if gates.Once, err = e.passed(ctx, digest, r.Run.ID); err != nil {
 		return err
 	}
-	used, err := e.used(ctx, r.Look, false)
+	used, err := e.used(ctx, r.Look, r.unasked())
 	if err != nil {
 		return err
+	}
+	if r.unasked() {
+		decisions = r.Look.acting(decisions)
 	}
 	r.Decisions = wanted(decisions, stored, pop.Roles)
 	r.Plan = audit.MakePlan(e.cfg.Guild, r.Decisions, pop, r.Look.Policy.Limits, used, gates)
@@ -194,7 +197,7 @@ func (e *Engine) perform(ctx context.Context, r *Report, guilds Guilds, w Writer
 // is found out before its next write.
 func (e *Engine) tellProgress(ctx context.Context, r *Report, done, of int) {
 	if e.cfg.Progress != nil {
-		e.cfg.Progress(done, of)
+		e.cfg.Progress(r.Run.ID, done, of)
 	}
 	if r.live() || done == of { // the end of the run stores its counts
 		return
@@ -237,7 +240,7 @@ func (e *Engine) heldNow(ctx context.Context, r *Report, look *Look, a audit.Pla
 		return "", err
 	}
 	gates.Once = r.Plan.Once
-	used, err := e.used(ctx, look, r.live())
+	used, err := e.used(ctx, look, r.unasked())
 	if err != nil {
 		return "", err
 	}

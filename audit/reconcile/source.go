@@ -33,7 +33,7 @@ func (e *Engine) ReadSource(ctx context.Context) (_ *SourceReading, err error) {
 		return r, nil
 	}
 	r.Counts = r.Directory.Counts
-	if r.Baseline, err = e.baseline(ctx, r.Directory, e.now()); err != nil {
+	if r.Baseline, err = baseline(ctx, e.db, e.cfg.Source, r.Directory.Fingerprint, e.now()); err != nil {
 		return nil, err
 	}
 	r.Verdict = audit.JudgeAuth(r.Counts, r.Baseline, r.Thresholds)
@@ -42,3 +42,17 @@ func (e *Engine) ReadSource(ctx context.Context) (_ *SourceReading, err error) {
 
 // Stored gives the counts as storage keeps them.
 func (r *SourceReading) Stored() map[string]int64 { return storedCounts(r.Counts) }
+
+// CurrentAuth is an Auth that can tell cheaply whether anything changed since it was last read.
+type CurrentAuth interface {
+	// Current is Read, without reading again what is proven, at this moment, to be unchanged. Health is judged on it as on Read.
+	Current(ctx context.Context) (*audit.Directory, error)
+}
+
+// readCurrent reads Auth as it is now, in the cheapest way there is.
+func readCurrent(ctx context.Context, a Auth) (*audit.Directory, error) {
+	if c, is := a.(CurrentAuth); is {
+		return c.Current(ctx)
+	}
+	return a.Read(ctx)
+}

@@ -23,11 +23,13 @@ const (
 	KindLive     = "live"     // the guild itself
 	KindSnapshot = "snapshot" // a file: never acts, never releases the lock
 	KindApply    = "apply"    // performs one stored plan
+	KindCatchUp  = "catch_up" // the guild itself, because events may have been missed: it does what they would have done, and no more
 )
 
 // How a run ended before its work did.
 var (
 	ErrStopped  = problem.New(problem.Failed, "the run was stopped by a person; what was done is recorded", "see it with `gatecamp audit history`")
+	ErrRestart  = problem.New(problem.Failed, "the process ends; what was done is recorded, and the next process goes on", "")
 	ErrDeadline = problem.New(problem.Failed, "the run's time was over; what was done is recorded", "order a new run, or set a longer GATECAMP_RUN_DEADLINE")
 )
 
@@ -212,11 +214,14 @@ func (e *Engine) plan(ctx context.Context, r *Report) error {
 	if err != nil {
 		return err
 	}
-	used, err := e.used(ctx, r.Look, false)
+	used, err := e.used(ctx, r.Look, r.unasked())
 	if err != nil {
 		return err
 	}
 	r.Decisions = decisions
+	if r.unasked() {
+		decisions = r.Look.acting(decisions)
+	}
 	r.Plan = audit.MakePlan(e.cfg.Guild, decisions, pop, r.Look.Policy.Limits, used, gates)
 	r.count(pop)
 	return e.store(ctx, r, extent)
@@ -346,6 +351,9 @@ func (e *Engine) end(ctx context.Context, r *Report, failed, cause error) error 
 		failed = ErrDeadline
 	case failed != nil && cause != nil:
 		move.To, move.Error = storage.Interrupted, "stopped"
+		if errors.Is(cause, ErrRestart) {
+			move.Error = "restart"
+		}
 	case errors.Is(failed, storage.ErrFenced):
 		move.To, move.Error = storage.Interrupted, "lease_lost"
 	case failed != nil:

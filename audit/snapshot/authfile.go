@@ -26,6 +26,7 @@ type AuthFile struct {
 	stamp   fs.FileInfo // of the file that dir was read from
 	dir     *audit.Directory
 	ignored []string
+	parsed  int // how often
 }
 
 // OpenAuth names the file; nothing is read before Read, and nothing has to be closed.
@@ -64,10 +65,25 @@ func (a *AuthFile) Read(ctx context.Context) (_ *audit.Directory, err error) {
 		return nil, err
 	}
 	a.ignored = ignored
+	a.parsed++
+	dir.Version = fmt.Sprintf("%p %d", a, a.parsed)
 	if after, err := os.Stat(a.path); err == nil && same(stamp, after) {
 		a.dir, a.stamp = dir, stamp
 	}
 	return dir, nil
+}
+
+// Current is Read: an unchanged file is not parsed again.
+func (a *AuthFile) Current(ctx context.Context) (*audit.Directory, error) { return a.Read(ctx) }
+
+// Digest is equal for as long as the file says the same.
+func (a *AuthFile) Digest(ctx context.Context) (_ string, err error) {
+	defer wrap.Err(&err, "snapshot.AuthFile.Digest")
+	d, err := a.Read(ctx)
+	if err != nil {
+		return "", err
+	}
+	return d.Sum(), nil
 }
 
 func same(a, b fs.FileInfo) bool {

@@ -171,3 +171,31 @@ func TestAuthFileFingerprintNamesTheFileAndNothingSecret(t *testing.T) {
 		t.Errorf("the same file became another Auth: %v", err)
 	}
 }
+
+func TestAuthFileHasADigestOfWhatItSays(t *testing.T) {
+	a, path := authFile(t, smallAuth)
+	digest := func() (string, string) {
+		t.Helper()
+		sum, err := a.Digest(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := a.Current(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sum, d.Version
+	}
+	sum, version := digest()
+	if again, same := digest(); again != sum || same != version {
+		t.Error("an untouched file has another digest or version")
+	}
+	put(t, path, strings.ReplaceAll(smallAuth, `"x"`, `"y"`))
+	if other, changed := digest(); other == sum || changed == version {
+		t.Error("a changed file has the digest or version of before")
+	}
+	put(t, path, smallAuth)
+	if back, _ := digest(); back != sum {
+		t.Error("a file that says what it said before has another digest")
+	}
+}

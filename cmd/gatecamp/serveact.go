@@ -53,7 +53,7 @@ func (s *server) act(ctx context.Context, lease storage.Lease) (err error) {
 	s.state.begins()
 	defer s.state.stops()
 	if lease.Taken { // a call of the one before may still be under way
-		s.log.InfoContext(ctx, "the process before did not end in order; its last call is waited for", "wait", reconcile.CallWithin)
+		s.log.InfoContext(ctx, "the process before did not end in order; its last call is waited for", "wait", reconcile.CallWithin.String())
 		if wait(work, reconcile.CallWithin) != nil {
 			return nil
 		}
@@ -70,7 +70,7 @@ func (s *server) act(ctx context.Context, lease storage.Lease) (err error) {
 		if time.Since(began) > time.Minute {
 			failures = 0
 		}
-		s.log.ErrorContext(work, "no session with Discord; it is tried again", "error", err, "wait", again(failures))
+		s.log.ErrorContext(work, "no session with Discord; it is tried again", "error", err, "wait", again(failures).String())
 		if wait(work, again(failures)) != nil {
 			return nil
 		}
@@ -85,7 +85,7 @@ func (s *server) connected(ctx context.Context, lease storage.Lease) (err error)
 		return err
 	}
 	t.client, err = discord.Open(ctx, discord.Config{
-		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: parked.Routes, Session: parked.resumable(s.now()), Shared: s.shared, Log: s.log, OnEvent: t.event,
+		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: parked.Routes, Sessions: map[int]discord.Session{0: parked.resumable(s.now())}, Shared: s.shared, Log: s.log, OnEvent: t.event,
 	})
 	if err != nil {
 		return err
@@ -135,7 +135,7 @@ func (t *tenure) leave(ctx context.Context, why error) error {
 		t.client.Close(ctx)
 		return nil
 	}
-	return t.park(ctx, parking{Routes: routes, Guilds: guilds, Session: t.client.Park(ctx), At: t.now().UTC()})
+	return t.park(ctx, parking{Routes: routes, Guilds: guilds, Session: t.client.CloseKeepingSession(ctx)[0], At: t.now().UTC()})
 }
 
 // watched are the guilds that the settings name; none: all that the bot is in.

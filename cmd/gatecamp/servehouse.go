@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -12,6 +11,7 @@ import (
 
 	"gatecamp/audit"
 	"gatecamp/audit/reconcile"
+	"gatecamp/bot"
 	"gatecamp/discord"
 	"gatecamp/internal/problem"
 	"gatecamp/storage"
@@ -24,23 +24,28 @@ type house struct {
 	log    *slog.Logger
 	live   liveGuild
 	engine *reconcile.Engine
-	keeper keeper
+	keeper *bot.Guild
 	ears   ears
-}
-
-// keeper keeps a guild honest: events in, looks, runs and live actions out.
-type keeper interface {
-	Event(e audit.Event)
-	Start(run storage.Run) error
-	Run(ctx context.Context) error
 }
 
 func newHouse(t *tenure, id snowflake.ID) *house {
 	h := &house{t: t, id: id, log: t.log.With("guild", id), live: liveGuild{t.client.Guild(id), t.client, discord.Live}}
-	h.engine = reconcile.New(t.db, t.auth, reconcile.Config{Guild: id, Fence: t.lease.Fence, Owner: t.me.ID, Now: t.now, Log: h.log})
-	h.keeper = newSweeper(h)
+	h.engine = reconcile.New(t.db, t.auth, reconcile.Config{
+		Guild: id, Fence: t.lease.Fence, Owner: t.me.ID, Now: t.now, Log: h.log,
+		Progress: func(run int64, done, of int) { h.keeper.Progress(run, done, of) },
+	})
+	h.keeper = bot.New(bot.Config{
+		Guild: id, Bot: t.client.Bot(), Line: h.engine, Guilds: h.live, Writer: h.live, Sight: sight{h.live}, Store: t.db, Teller: h, Log: t.log,
+		Deadline: t.cfg.RunDeadline,
+	})
 	return h
 }
+
+// sight is what the bot wants to know of a guild besides its picture.
+type sight struct{ liveGuild }
+
+// Reach satisfies bot.Sight.
+func (s sight) Reach() string { return s.Hierarchy().Trouble() }
 
 // notInGuildAgain is how often it is looked whether the bot has been invited to a guild that the settings name.
 const notInGuildAgain = 10 * time.Second
@@ -49,9 +54,6 @@ const notInGuildAgain = 10 * time.Second
 func (h *house) run(ctx context.Context) error {
 	if !h.visible(ctx) {
 		return nil
-	}
-	if trouble := h.live.Hierarchy().Trouble(); trouble != "" {
-		h.log.WarnContext(ctx, "the bot cannot do everything here", "why", trouble)
 	}
 	if err := h.begin(ctx); err != nil && ctx.Err() == nil {
 		h.log.ErrorContext(ctx, "the guild's record cannot be read", "error", err)
@@ -97,6 +99,12 @@ func (h *house) RunBegan(run storage.Run) {
 
 // RunWent is told by the keeper; it does not wait.
 func (h *house) RunWent(run storage.Run, done, of int) { h.ears.went(run.ID, done, of) }
+
+// Looked is told by the keeper; it does not wait.
+func (h *house) Looked(r *reconcile.Report) { h.t.state.learned(h.id, r) }
+
+// Trouble is told by the keeper, which has logged it; it does not wait.
+func (h *house) Trouble(snowflake.ID, string, string) {}
 
 // RunEnded is told by the keeper; it does not wait.
 func (h *house) RunEnded(r *reconcile.Report, err error) {
@@ -170,62 +178,5 @@ func (e *ears) forget(run int64, one *ear) {
 	e.waiting[run] = slices.DeleteFunc(e.waiting[run], func(other *ear) bool { return other == one })
 	if len(e.waiting[run]) == 0 {
 		delete(e.waiting, run)
-	}
-}
-
-// sweeper is a keeper that performs what is ordered, one run after another.
-type sweeper struct {
-	h       *house
-	mu      sync.Mutex
-	waiting []storage.Run
-	more    chan struct{}
-}
-
-func newSweeper(h *house) *sweeper { return &sweeper{h: h, more: make(chan struct{}, 1)} }
-
-// Event satisfies keeper.
-func (s *sweeper) Event(audit.Event) {}
-
-// Start satisfies keeper.
-func (s *sweeper) Start(run storage.Run) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.waiting = append(s.waiting, run)
-	select {
-	case s.more <- struct{}{}:
-	default:
-	}
-	return nil
-}
-
-func (s *sweeper) next() (run storage.Run, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.waiting) == 0 {
-		return run, false
-	}
-	run, s.waiting = s.waiting[0], s.waiting[1:]
-	return run, true
-}
-
-// Run satisfies keeper.
-func (s *sweeper) Run(ctx context.Context) error {
-	if _, err := s.h.engine.Recover(ctx, s.h.live); err != nil && ctx.Err() == nil {
-		s.h.log.ErrorContext(ctx, "changes left open by an earlier process were not settled", "error", err)
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-s.more:
-		}
-		for run, ok := s.next(); ok; run, ok = s.next() {
-			s.h.RunBegan(run)
-			r, err := s.h.engine.Sweep(ctx, run, s.h.live, s.h.live)
-			if errors.Is(err, storage.ErrConflict) && r == nil {
-				continue // somebody else has it, or it was cancelled
-			}
-			s.h.RunEnded(r, err)
-		}
 	}
 }

@@ -80,8 +80,8 @@ func getGatewayBot(c *call) (answer, error) {
 	if reset <= 0 {
 		left, reset = sessionStarts, 0
 	}
-	return ok(object{"url": c.GatewayURL(), "shards": 1, "session_start_limit": object{
-		"total": sessionStarts, "remaining": max(left, 0), "reset_after": reset, "max_concurrency": maxConcurrency,
+	return ok(object{"url": c.GatewayURL(), "shards": c.cfg.Shards, "session_start_limit": object{
+		"total": sessionStarts, "remaining": max(left, 0), "reset_after": reset, "max_concurrency": c.cfg.MaxConcurrency,
 	}})
 }
 

@@ -153,6 +153,13 @@ func (s *Store) Findings(ctx context.Context, guild snowflake.ID, f storage.Find
 	if f.Subject != 0 {
 		q.and("subject_id = %s", int64(f.Subject))
 	}
+	if f.Subjects != nil {
+		subjects := make([]any, len(f.Subjects))
+		for i, id := range f.Subjects {
+			subjects[i] = int64(id)
+		}
+		q.in("subject_id", subjects)
+	}
 	if f.Category != "" {
 		q.and("category = %s", f.Category)
 	}

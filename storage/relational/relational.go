@@ -119,6 +119,9 @@ func (q *query) and(condition string, args ...any) *query {
 }
 
 func (q *query) in(column string, values []any) *query {
+	if len(values) == 0 {
+		return q.add("AND 1 = 0")
+	}
 	marks := make([]string, len(values))
 	for i, v := range values {
 		q.args = append(q.args, v)

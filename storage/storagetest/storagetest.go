@@ -69,6 +69,7 @@ func Run(t *testing.T, fresh func(testing.TB) Database) {
 		"role grants": testRoleGrants,
 		"seen rights": testSeenRights,
 		"subscribers": testSubscribers,
+		"together":    testTogether,
 		"retention":   testRetention,
 		"records":     testRecords,
 		"faults":      testFaults,
