@@ -15,12 +15,13 @@ import (
 
 // Guild keeps one guild honest. Everything about one member happens in order.
 type Guild struct {
-	cfg    Config
-	box    *inbox
-	wait   *waiting
-	runner *runner
-	heal   *healer
-	count  *counters
+	cfg     Config
+	box     *inbox
+	wait    *waiting
+	runner  *runner
+	heal    *healer
+	count   *counters
+	entries *explained
 
 	wake  chan struct{} // something came into the inbox
 	reach chan struct{} // the bot's place may have changed
@@ -33,7 +34,7 @@ type Guild struct {
 func New(cfg Config) *Guild {
 	cfg = cfg.withDefaults()
 	g := &Guild{
-		cfg: cfg, box: newInbox(cfg), wait: &waiting{ids: map[snowflake.ID]struct{}{}}, count: newCounters(),
+		cfg: cfg, box: newInbox(cfg), wait: &waiting{ids: map[snowflake.ID]struct{}{}}, count: newCounters(), entries: newExplained(cfg.Bound),
 		wake: make(chan struct{}, 1), reach: make(chan struct{}, 1),
 	}
 	g.runner, g.heal = newRunner(g), newHealer(g)
@@ -78,6 +79,9 @@ func (g *Guild) Event(e audit.Event) {
 	switch e.Why {
 	case audit.MemberJoined, audit.MemberChanged, audit.MemberLeft:
 		g.box.event(e.Member, now)
+		if e.Roles {
+			g.entries.change(e.Member, now)
+		}
 		if e.Member == g.cfg.Bot {
 			nudge(g.reach)
 		}
@@ -107,6 +111,9 @@ func (g *Guild) Event(e audit.Event) {
 func (g *Guild) entryWritten(e audit.Event, now time.Time) {
 	switch e.Scope {
 	case audit.OneMember:
+		if len(e.Grant.Added)+len(e.Grant.Removed) > 0 {
+			g.entries.entry(e.Member, now)
+		}
 		g.box.entry(e, now)
 	case audit.RoleHolders: // the role's own event marks its holders
 	case audit.WholeGuild: // a prune: no event names all who left

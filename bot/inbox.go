@@ -298,6 +298,7 @@ func (b *inbox) ranges(now time.Time) (due map[snowflake.ID]rangeMark, next time
 // batch is what one look takes.
 type batch struct {
 	ids     []snowflake.ID
+	firsts  []time.Time // when they were first marked
 	entries []audit.Event
 	tries   int // the most of its members
 	urgent  bool
@@ -335,7 +336,7 @@ func (b *inbox) take(now time.Time, r room) (t batch, next time.Time) {
 		heap.Pop(&b.heap)
 		delete(b.marks, m.member)
 		b.hand[m.member] = struct{}{}
-		t.ids, t.tries = append(t.ids, m.member), tries
+		t.ids, t.firsts, t.tries = append(t.ids, m.member), append(t.firsts, m.first), tries
 	}
 	t.entries, b.entries = b.entries, nil
 	return t, next
@@ -385,11 +386,19 @@ func (b *inbox) losses() bool {
 	return lost
 }
 
-// cover lets go whom a look at everybody stands for: who was marked before it began, urgent ones apart, they are looked at sooner.
-func (b *inbox) cover(began time.Time) {
+// cover lets go whom a look at everybody stands for: who was marked before it began, urgent ones apart, they are looked at sooner. It
+// returns when they were first marked.
+func (b *inbox) cover(began time.Time) (firsts []time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.drop(func(m *mark) bool { return !m.urgent && m.last.Before(began) && m.tries == 0 })
+	b.drop(func(m *mark) bool {
+		covered := !m.urgent && m.last.Before(began) && m.tries == 0
+		if covered {
+			firsts = append(firsts, m.first)
+		}
+		return covered
+	})
+	return firsts
 }
 
 // inboxSize is how full the inbox is.

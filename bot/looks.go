@@ -169,6 +169,7 @@ func (g *Guild) look(ctx context.Context, b batch) error {
 		if g.count.ended(true) {
 			g.trouble(TroubleLookOver, "")
 		}
+		g.count.done(b.firsts)
 		g.after(r, b, now)
 		return nil
 	case ctx.Err() != nil:

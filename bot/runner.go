@@ -176,8 +176,13 @@ func (r *runner) next(now time.Time) (run *storage.Run, w wish, next time.Time) 
 	return nil, w, r.wish.due
 }
 
-// catch orders a look at everybody and performs it.
+// catch orders a look at everybody and performs it; where nothing may be changed, a report that waits does as well.
 func (r *runner) catch(ctx context.Context, w wish) error {
+	if now, err := r.g.gates(ctx); err == nil && (now.locked || now.paused) {
+		if run, waits := r.report(); waits {
+			return r.perform(ctx, run, w)
+		}
+	}
 	r.g.count.with(func(s *Stats) { s.CatchUps++ })
 	run, err := r.g.cfg.Line.Order(ctx, storage.Order{
 		Kind: reconcile.KindCatchUp, Actor: reconcile.SystemActor, Origin: "event", Deadline: time.Now().Add(r.g.cfg.Deadline),
@@ -191,6 +196,22 @@ func (r *runner) catch(ctx context.Context, w wish) error {
 		return nil
 	}
 	return r.perform(ctx, run, w)
+}
+
+// report takes a report on everybody out of those that wait.
+func (r *runner) report() (run storage.Run, waits bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.IndexFunc(r.queue, func(q storage.Run) bool {
+		o := q.Order
+		return o.Kind == reconcile.KindLive && o.Limit == 0 && len(o.Members) == 0
+	})
+	if i < 0 {
+		return run, false
+	}
+	run = r.queue[i]
+	r.queue = slices.Delete(r.queue, i, i+1)
+	return run, true
 }
 
 // repeat asks once more for what went wrong.
@@ -219,8 +240,9 @@ func (r *runner) perform(ctx context.Context, run storage.Run, w wish) error {
 	}()
 	g.keep(ctx, g.box.kept())
 	var guilds reconcile.Guilds = g.cfg.Guilds
+	var covered []time.Time
 	if w.cause != 0 {
-		g.box.cover(time.Now())
+		covered = g.box.cover(time.Now())
 		if !w.anew {
 			guilds = asKnown{g.cfg.Guilds}
 		}
@@ -244,6 +266,7 @@ func (r *runner) perform(ctx context.Context, run storage.Run, w wish) error {
 		}
 		return nil
 	}
+	g.count.done(covered)
 	r.after(report, w)
 	return nil
 }

@@ -3,6 +3,7 @@ package bot
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,6 +55,28 @@ type Stats struct {
 	Entries     uint64 // of the audit log about role changes, by events
 	CaughtUp    uint64 // entries that the audit log told later
 	Unexplained uint64 // role changes without an entry within 10 s
+
+	EventToDone Histogram // from a member's first mark to the end of the look that covered it; overflowed ones are not in it
+}
+
+// Histogram counts durations.
+type Histogram struct {
+	Buckets []float64 // upper bounds in seconds, ascending
+	Counts  []uint64  // for each bucket, not added up, and one more for what is longer
+	Sum     float64   // seconds
+	Count   uint64
+}
+
+func newHistogram() Histogram {
+	buckets := []float64{0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 600}
+	return Histogram{Buckets: buckets, Counts: make([]uint64, len(buckets)+1)}
+}
+
+func (h *Histogram) add(d time.Duration) {
+	i, _ := slices.BinarySearch(h.Buckets, d.Seconds())
+	h.Counts[i]++
+	h.Sum += d.Seconds()
+	h.Count++
 }
 
 // Stats tells how the guild does.
@@ -78,7 +101,7 @@ type counters struct {
 }
 
 func newCounters() *counters {
-	return &counters{troubles: map[string]uint64{}, missed: map[string]uint64{}}
+	return &counters{s: Stats{EventToDone: newHistogram()}, troubles: map[string]uint64{}, missed: map[string]uint64{}}
 }
 
 func (c *counters) with(do func(*Stats)) {
@@ -93,7 +116,26 @@ func (c *counters) event(e audit.Event, now time.Time) {
 	if e.Why > 0 && int(e.Why) < len(c.events) {
 		c.events[e.Why]++
 	}
+	if e.Why == audit.MemberChanged && e.Roles {
+		c.s.RoleChanges++
+	}
+	if e.Why == audit.EntryWritten && len(e.Grant.Added)+len(e.Grant.Removed) > 0 {
+		c.s.Entries++
+	}
 	c.s.LastEvent = now
+}
+
+// done notes when members were covered who had been marked first at these times.
+func (c *counters) done(marked []time.Time) {
+	if len(marked) == 0 {
+		return
+	}
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, at := range marked {
+		c.s.EventToDone.add(now.Sub(at))
+	}
 }
 
 func (c *counters) trouble(code string) {
@@ -124,6 +166,7 @@ func (c *counters) snapshot() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.s
+	s.EventToDone.Counts = slices.Clone(s.EventToDone.Counts)
 	s.Events, s.Troubles, s.Missed = map[string]uint64{}, maps.Clone(c.troubles), maps.Clone(c.missed)
 	for why, n := range c.events {
 		if n > 0 {

@@ -28,6 +28,7 @@ func (g *Guild) watch(ctx context.Context) error {
 		case <-ctx.Done():
 		case <-tick.C:
 			at = g.lookAtGates(ctx, at)
+			g.lookAtEntries()
 		case <-auth.C:
 			g.AuthBack()
 		case <-g.reach:
@@ -105,6 +106,15 @@ func (g *Guild) lookAtPolicy(ctx context.Context, now *standing) error {
 	defer g.mu.Unlock()
 	g.privileged = named
 	return nil
+}
+
+// lookAtEntries counts role changes that the audit log never told of.
+func (g *Guild) lookAtEntries() {
+	missing, trouble := g.entries.expire(time.Now())
+	g.count.with(func(s *Stats) { s.Unexplained += uint64(missing) })
+	if trouble != "" {
+		g.trouble(TroubleEntries, trouble)
+	}
 }
 
 func (g *Guild) lookAtReach(was string) string {

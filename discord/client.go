@@ -121,6 +121,9 @@ func newClient(cfg Config) *Client {
 	c.identify = newIdentifyGate(cfg.Gate, c.log, c.shardQuit)
 	c.chunks = newChunker(bot.NewMemberChunkingManager(nil, c.quiet, bot.MemberChunkingFilterNone), cfg.ChunkIdle)
 	c.dispatcher = &dispatcher{log: c.log, handlers: handlers.GetGatewayHandlers(), first: c.watch}
+	if cfg.OnInteraction != nil {
+		c.dispatcher.AddEventListeners(cfg.OnInteraction) // disgo's own option reaches disgo's own event manager alone
+	}
 	return c
 }
 
@@ -142,15 +145,11 @@ func (c *Client) options() []bot.ConfigOpt {
 	if c.cfg.APIURL != "" {
 		requests = append(requests, rest.WithURL(strings.TrimSuffix(c.cfg.APIURL, "/")+fmt.Sprintf("/v%d", rest.Version)))
 	}
-	options := []bot.ConfigOpt{
+	return []bot.ConfigOpt{
 		bot.WithLogger(c.quiet), bot.WithEventManager(c.dispatcher), bot.WithMemberChunkingManager(c.chunks),
 		bot.WithRestClientConfigOpts(requests...), bot.WithRestConfigOpts(rest.WithDefaultAllowedMentions(noMentions)),
 		bot.WithCacheConfigOpts(cache.WithCaches(cache.FlagsNone)),
 	}
-	if c.cfg.OnInteraction != nil {
-		options = append(options, bot.WithEventListeners(c.cfg.OnInteraction))
-	}
-	return options
 }
 
 // Lost is closed when the gateway has given up for good; Err then says why.

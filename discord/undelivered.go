@@ -68,7 +68,7 @@ func undelivered(ctx context.Context, err error, what string) *Undelivered {
 		u.Fate = Barred
 		cure = "give the bot's role View Channel, Send Messages, Embed Links and Attach Files there"
 	case code == http.StatusTooManyRequests:
-		u.RetryAfter = patience(responseOf(err).Header)
+		u.RetryAfter = patience(headersOf(err))
 	case code >= 400 && code < 500:
 		u.Fate = Rejected
 	default:
@@ -95,11 +95,11 @@ func codeWords(code string) string {
 	return code
 }
 
-func responseOf(err error) *http.Response {
+func headersOf(err error) http.Header {
 	if e, ok := errors.AsType[*rest.Error](err); ok && e.Response != nil {
-		return e.Response
+		return e.Response.Header
 	}
-	return &http.Response{}
+	return nil
 }
 
 // BusyError means that a request was not sent, since its turn would come later than whoever sends it would wait.

@@ -61,6 +61,10 @@ func (a orderAnswer) err() error {
 
 // served reports whether a serving process acts here: acting is then its work, and it is asked.
 func (s *session) served(ctx context.Context) (bool, error) {
+	shard, err := s.shardOf(ctx, s.guild)
+	if err != nil {
+		return false, err
+	}
 	lease, err := s.db.LeaseHolder(ctx, shard)
 	if errors.Is(err, storage.ErrNotFound) {
 		return false, nil

@@ -121,6 +121,10 @@ func (f *filed) act(ctx context.Context) (context.Context, error) {
 		host = "unknown"
 	}
 	owner := storage.Owner{ID: f.actor() + " " + rand.Text(), Host: host, PID: os.Getpid(), Since: f.now().UTC()}
+	shard, err := f.shardOf(ctx, f.session.guild)
+	if err != nil {
+		return ctx, err
+	}
 	lease, err := f.db.AcquireLease(ctx, shard, owner)
 	if held, is := errors.AsType[*storage.HeldError](err); is {
 		return ctx, refuse("lease_held", fmt.Sprintf("process %d on %s acts for this guild since %s; nothing was changed", held.Holder.PID, held.Holder.Host, eveTime(held.Holder.Since)),
@@ -158,9 +162,6 @@ func (f *filed) act(ctx context.Context) (context.Context, error) {
 	}
 	return acting, err
 }
-
-// shard is the only one that a console acts for.
-const shard = 0
 
 // renewEvery is how often a lease is prolonged; it lasts storage.LeaseLength.
 const renewEvery = 3 * time.Second

@@ -1,20 +1,25 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"io"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"gatecamp/audit/reconcile"
+	"gatecamp/commands"
 	"gatecamp/config"
 	"gatecamp/discord"
+	"gatecamp/i18n"
+	"gatecamp/internal/problem"
 	"gatecamp/storage"
 )
 
@@ -45,6 +50,13 @@ type server struct {
 	shared discord.Shared // nil: no other process uses the token
 	me     storage.Owner
 	state  *serveState
+	texts  *i18n.Catalogue
+	rights *reconcile.Rights
+	client *discord.Client    // of the present connection
+	slash  *commands.Commands // likewise
+
+	mu      sync.RWMutex
+	tenures map[int]*tenure // by shard, of those that this process has
 }
 
 // servePrefix begins the owner id of a process that serves; such a process takes commands from consoles.
@@ -74,22 +86,26 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeShared()) }()
 	s.shared = shared
+	if s.texts, err = i18n.Load(); err != nil {
+		return err
+	}
+	s.rights = reconcile.NewRights(s.db, s.auth, reconcile.RightsConfig{Operators: cfg.Operators, TrustSuperusers: cfg.TrustSuperusers, Now: s.now})
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
 	s.me = storage.Owner{ID: servePrefix + rand.Text(), Host: host, PID: os.Getpid(), Since: s.now().UTC()}
-	s.state = newServeState(s.me)
+	s.tenures, s.state = map[int]*tenure{}, newServeState(s.me)
 	return s.run(ctx)
 }
 
-// run answers on HTTP, waits for its turn, and acts while it has it.
+// run answers on HTTP and works until the context ends.
 func (s *server) run(ctx context.Context) error {
 	s.log.InfoContext(ctx, "gatecamp begins", "pid", s.me.PID, "host", s.me.Host)
 	work, stop := context.WithCancel(ctx)
 	var beside errgroup.Group
 	beside.Go(func() error { s.serveHTTP(work); return nil })
-	err := s.inTurns(ctx)
+	err := s.overAndOver(ctx)
 	stop()
 	_ = beside.Wait()
 	s.log.InfoContext(context.WithoutCancel(ctx), "gatecamp ends", "why", context.Cause(ctx), "error", err)
@@ -99,18 +115,82 @@ func (s *server) run(ctx context.Context) error {
 	return err
 }
 
-// inTurns takes the lease whenever it is free, and acts until it is lost.
-func (s *server) inTurns(ctx context.Context) error {
-	for ctx.Err() == nil {
-		lease, err := s.waitForLease(ctx)
-		if err != nil {
+// overAndOver connects and works; what a person must mend ends it, anything else is tried again.
+func (s *server) overAndOver(ctx context.Context) error {
+	for failures := 0; ; failures++ {
+		began := time.Now()
+		err := s.connected(ctx)
+		if told, is := errors.AsType[*problem.Problem](err); is && told.Kind == problem.Usage || ctx.Err() != nil {
 			return err
 		}
-		err = s.act(ctx, lease)
+		if time.Since(began) > time.Minute {
+			failures = 0
+		}
+		s.log.ErrorContext(ctx, "no connection to Discord; it is tried again", "error", err, "wait", again(failures).String())
+		if !rested(ctx, again(failures)) {
+			return nil
+		}
+	}
+}
+
+// connected works over one connection to Discord, until the context ends or the connection is given up. Each shard goes its own way: the
+// process acts for those whose lease it has, and waits for the others without a session.
+func (s *server) connected(ctx context.Context) (err error) {
+	routes, err := s.keptRoutes(ctx)
+	if err != nil {
+		return err
+	}
+	s.slash = commands.New(commands.Config{
+		Store: s.db, Rights: askRights{s.rights}, Guilds: s, Texts: s.texts, Log: s.log, Now: s.now, RunsPerUser: s.cfg.RunsPerUser, RunDeadline: s.cfg.RunDeadline,
+	})
+	s.client, err = discord.Open(ctx, discord.Config{
+		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Log: s.log, OnEvent: s.event, OnInteraction: s.slash,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		last, end := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
+		defer end()
+		err = errors.Join(err, s.keepRoutes(last, s.client.Routes()))
+		s.client.Close(last)
+	}()
+	if err := s.keepShardCount(ctx, s.client.ShardCount()); err != nil {
+		return err
+	}
+	work, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var all errgroup.Group
+	for shard := range s.client.ShardCount() {
+		all.Go(func() error { return s.inTurns(work, shard) })
+	}
+	all.Go(func() error { s.keepState(work); return nil })
+	all.Go(func() error { return s.slash.Run(work, s.kept) })
+	all.Go(func() error {
+		select {
+		case <-work.Done():
+			return nil
+		case <-s.client.Lost():
+		}
+		err := cmp.Or(s.client.Err(), errors.New("Discord's gateway was given up"))
+		stop(err)
+		return err
+	})
+	return all.Wait()
+}
+
+// inTurns takes a shard's lease whenever it is free, and acts until it is lost.
+func (s *server) inTurns(ctx context.Context, shard int) error {
+	for ctx.Err() == nil {
+		lease, ok := s.waitForLease(ctx, shard)
+		if !ok {
+			return nil
+		}
+		err := s.act(ctx, lease)
 		if !errors.Is(err, storage.ErrFenced) {
 			return err
 		}
-		s.log.ErrorContext(ctx, "the lease is lost; all work has ended, and this process waits again", "error", err)
+		s.log.ErrorContext(ctx, "the lease is lost; all work has ended, and this process waits again", "shard", shard, "error", err)
 	}
 	return nil
 }
@@ -137,3 +217,6 @@ func isTerminal(w io.Writer) bool {
 func again(failures int) time.Duration {
 	return min(time.Second<<min(failures, 6), time.Minute)
 }
+
+// rested waits; false if the context ended before.
+func rested(ctx context.Context, d time.Duration) bool { return wait(ctx, d) == nil }

@@ -6,23 +6,22 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/disgoorg/snowflake/v2"
 	"golang.org/x/sync/errgroup"
 
 	"gatecamp/audit"
 	"gatecamp/audit/reconcile"
-	"gatecamp/discord"
 	"gatecamp/internal/problem"
+	"gatecamp/schedule"
 	"gatecamp/storage"
 )
 
-// tenure is the time for which a process acts: from the lease to its loss, or to the end of the process.
+// tenure is the time for which a process acts for a shard: from its lease to the lease's loss, or to the end of the process.
 type tenure struct {
 	*server
-	lease  storage.Lease
-	client *discord.Client
+	lease storage.Lease
+	queue *schedule.Queue
 
 	mu      sync.RWMutex
 	houses  map[snowflake.ID]*house
@@ -30,8 +29,8 @@ type tenure struct {
 	arrival chan struct{} // has room for one: somebody arrived
 }
 
-// act does what only the owner may, until the context ends (nil), the lease is lost (storage.ErrFenced), or Discord turned the bot away
-// for a reason that only a person can mend.
+// act does what only the owner of a shard may, until the context ends (nil), the lease is lost (storage.ErrFenced), or Discord turns the
+// bot away.
 func (s *server) act(ctx context.Context, lease storage.Lease) (err error) {
 	// The lease is kept until all work has ended; the work ends with the context, or at once when the lease is lost.
 	owned, lost := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -50,56 +49,68 @@ func (s *server) act(ctx context.Context, lease storage.Lease) (err error) {
 	work, stop := context.WithCancelCause(owned)
 	defer stop(nil)
 	defer context.AfterFunc(ctx, func() { stop(context.Cause(ctx)) })()
-	s.state.begins()
-	defer s.state.stops()
+	t := &tenure{server: s, lease: lease, houses: map[snowflake.ID]*house{}, arrival: make(chan struct{}, 1)}
+	s.enter(t)
+	defer s.leave(t)
 	if lease.Taken { // a call of the one before may still be under way
-		s.log.InfoContext(ctx, "the process before did not end in order; its last call is waited for", "wait", reconcile.CallWithin.String())
-		if wait(work, reconcile.CallWithin) != nil {
+		s.log.InfoContext(ctx, "the process before did not end in order; its last call is waited for", "shard", lease.Shard, "wait", reconcile.CallWithin.String())
+		if !rested(work, reconcile.CallWithin) {
 			return nil
 		}
 	}
-	for failures := 0; ; failures++ {
-		began := time.Now()
-		err := s.connected(work, lease)
-		if work.Err() != nil {
-			return err
-		}
-		if told, is := errors.AsType[*problem.Problem](err); is && told.Kind == problem.Usage {
-			return err
-		}
-		if time.Since(began) > time.Minute {
-			failures = 0
-		}
-		s.log.ErrorContext(work, "no session with Discord; it is tried again", "error", err, "wait", again(failures).String())
-		if wait(work, again(failures)) != nil {
-			return nil
-		}
+	return t.run(work)
+}
+
+// enter lets the tenure have its shard's events; leave ends that.
+func (s *server) enter(t *tenure) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tenures[t.lease.Shard] = t
+	s.state.begins()
+}
+
+func (s *server) leave(t *tenure) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.tenures, t.lease.Shard)
+	if len(s.tenures) == 0 {
+		s.state.stops()
 	}
 }
 
-// connected acts over one connection to Discord, until the context ends or the connection is given up.
-func (s *server) connected(ctx context.Context, lease storage.Lease) (err error) {
-	t := &tenure{server: s, lease: lease, houses: map[snowflake.ID]*house{}, arrival: make(chan struct{}, 1)}
-	parked, err := s.parked(ctx)
-	if err != nil {
+// present are the tenures that this process has, by shard.
+func (s *server) present() []*tenure {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	all := make([]*tenure, 0, len(s.tenures))
+	for _, t := range s.tenures {
+		all = append(all, t)
+	}
+	slices.SortFunc(all, func(a, b *tenure) int { return cmp.Compare(a.lease.Shard, b.lease.Shard) })
+	return all
+}
+
+// run opens the shard's session and works until the context ends.
+func (t *tenure) run(ctx context.Context) (err error) {
+	known, err := t.open(ctx)
+	if err != nil || ctx.Err() != nil {
 		return err
 	}
-	t.client, err = discord.Open(ctx, discord.Config{
-		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: parked.Routes, Sessions: map[int]discord.Session{0: parked.resumable(s.now())}, Shared: s.shared, Log: s.log, OnEvent: t.event,
-	})
-	if err != nil {
+	defer func() { err = errors.Join(err, t.close(ctx)) }()
+	if t.queue, err = t.openQueue(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, t.leave(ctx, err)) }()
-	s.state.connected(true, t.guildStates)
-	defer s.state.connected(false, nil)
+	if err := t.queue.Start(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.stopQueue(ctx)) }()
+	t.arrive(t.client.Guilds()...)
+	t.arrive(known...)
+	t.arrive(t.watched()...)
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	t.arrive(t.client.Guilds()...)
-	t.arrive(parked.Guilds...)
-	t.arrive(s.watched()...)
 	var all errgroup.Group
-	for _, service := range []func(context.Context) error{t.takeGuilds, t.takeCommands, t.keepState, t.watchGateway} {
+	for _, service := range []func(context.Context) error{t.takeGuilds, t.takeCommands, t.keepSession} {
 		all.Go(func() error {
 			err := service(work)
 			if err != nil {
@@ -111,31 +122,24 @@ func (s *server) connected(ctx context.Context, lease storage.Lease) (err error)
 	return all.Wait()
 }
 
-// watchGateway ends the work when the gateway was given up.
-func (t *tenure) watchGateway(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-t.client.Lost():
-		return cmp.Or(t.client.Err(), errors.New("Discord's gateway was given up"))
+// open opens the session, an earlier one where that can still be resumed, and gives the guilds that it showed.
+func (t *tenure) open(ctx context.Context) (guilds []snowflake.ID, err error) {
+	p, err := t.parked(ctx)
+	if err != nil {
+		return nil, err
 	}
-}
-
-// leaveWithin is how long it may take to part from Discord in order.
-const leaveWithin = 10 * time.Second
-
-// leave keeps what a next start can use, and closes the connection. A session that ends with the lease is of no use: another process
-// has begun its own.
-func (t *tenure) leave(ctx context.Context, why error) error {
-	fenced := errors.Is(context.Cause(ctx), storage.ErrFenced)
-	ctx, end := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
-	defer end()
-	routes, guilds := t.client.Routes(), t.client.Guilds()
-	if why != nil || fenced {
-		t.client.Close(ctx)
-		return nil
+	session := p.resumable(t.now())
+	for failures := 0; ; failures++ {
+		err := t.client.OpenShard(ctx, t.lease.Shard, session)
+		if told, is := errors.AsType[*problem.Problem](err); is && told.Kind == problem.Usage || err == nil || ctx.Err() != nil {
+			return p.Guilds, err
+		}
+		t.log.ErrorContext(ctx, "no session with Discord; it is tried again", "shard", t.lease.Shard, "error", err, "wait", again(failures).String())
+		if !rested(ctx, again(failures)) {
+			return nil, nil
+		}
+		session.ID = "" // it may be what does not work
 	}
-	return t.park(ctx, parking{Routes: routes, Guilds: guilds, Session: t.client.CloseKeepingSession(ctx)[0], At: t.now().UTC()})
 }
 
 // watched are the guilds that the settings name; none: all that the bot is in.
@@ -143,12 +147,21 @@ func (s *server) watched() []snowflake.ID {
 	return (&session{console: s.console, cfg: s.cfg, db: s.db}).configured()
 }
 
-func (s *server) wants(guild snowflake.ID) bool {
-	named := s.watched()
-	return len(named) == 0 || slices.Contains(named, guild)
+func (t *tenure) wants(guild snowflake.ID) bool {
+	named := t.watched()
+	return t.client.ShardOf(guild) == t.lease.Shard && (len(named) == 0 || slices.Contains(named, guild))
 }
 
-// event is told every reason to look again, on the goroutine that reads the gateway.
+// event is told every reason to look again, on the goroutine that reads the shard's socket.
+func (s *server) event(e audit.Event) {
+	s.mu.RLock()
+	t := s.tenures[e.Shard]
+	s.mu.RUnlock()
+	if t != nil {
+		t.event(e)
+	}
+}
+
 func (t *tenure) event(e audit.Event) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -180,7 +193,7 @@ func (t *tenure) arrive(guilds ...snowflake.ID) {
 
 // takeGuilds begins to keep each guild that arrives, and waits for all of them when the context ends.
 func (t *tenure) takeGuilds(ctx context.Context) error {
-	var all errgroup.Group
+	all, ctx := errgroup.WithContext(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -203,7 +216,7 @@ func (t *tenure) newHouses(ctx context.Context) (fresh []*house) {
 		h := newHouse(t, id)
 		t.houses[id] = h
 		fresh = append(fresh, h)
-		t.log.InfoContext(ctx, "guild taken up", "guild", id)
+		t.log.InfoContext(ctx, "guild taken up", "guild", id, "shard", t.lease.Shard)
 	}
 	t.arrived = nil
 	return fresh

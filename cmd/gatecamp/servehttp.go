@@ -70,7 +70,7 @@ func (s *server) pages() http.Handler {
 		_, _ = w.Write([]byte("alive\n"))
 	})
 	pages.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		v := s.state.view()
+		v := s.view()
 		w.Header().Set("Content-Type", "application/json")
 		if !v.Ready {
 			w.WriteHeader(http.StatusServiceUnavailable)

@@ -14,34 +14,31 @@ const (
 	tellEvery = time.Minute // how often it says that it waits
 )
 
-// waitForLease waits without a session until this process may act. Only an ended context is an error: a database that cannot be
-// reached is waited for.
-func (s *server) waitForLease(ctx context.Context) (lease storage.Lease, err error) {
+// waitForLease waits without a session until this process may act for the shard; false if the context ended before. A database that
+// cannot be reached is waited for.
+func (s *server) waitForLease(ctx context.Context, shard int) (storage.Lease, bool) {
 	var told time.Time
 	for failures := 0; ; {
-		lease, err = s.db.AcquireLease(ctx, shard, s.me)
+		lease, err := s.db.AcquireLease(ctx, shard, s.me)
 		if err == nil {
-			s.log.InfoContext(ctx, "this process acts", "fence", lease.Number, "taken_over", lease.Taken)
-			return lease, nil
+			s.log.InfoContext(ctx, "this process acts", "shard", shard, "fence", lease.Number, "taken_over", lease.Taken)
+			return lease, true
 		}
 		pause := askEvery
 		held, waits := errors.AsType[*storage.HeldError](err)
-		switch {
-		case ctx.Err() != nil:
-			return lease, context.Cause(ctx)
-		case waits:
+		if waits {
 			failures = 0
 			s.state.waits(held)
-		default:
+		} else {
 			failures++
 			pause = again(failures)
 		}
-		if now := time.Now(); now.Sub(told) >= tellEvery {
+		if now := time.Now(); now.Sub(told) >= tellEvery && ctx.Err() == nil {
 			told = now
 			s.sayWaiting(ctx, held, err)
 		}
 		if wait(ctx, pause) != nil {
-			return lease, context.Cause(ctx)
+			return lease, false
 		}
 	}
 }
@@ -51,7 +48,7 @@ func (s *server) sayWaiting(ctx context.Context, held *storage.HeldError, err er
 		s.log.ErrorContext(ctx, "the database does not say whether this process may act", "error", err)
 		return
 	}
-	s.log.InfoContext(ctx, "waiting: another process acts", "owner_pid", held.Holder.PID, "owner_host", held.Holder.Host, "owner_since", held.Holder.Since)
+	s.log.InfoContext(ctx, "waiting: another process acts", "shard", held.Shard, "owner_pid", held.Holder.PID, "owner_host", held.Holder.Host, "owner_since", held.Holder.Since)
 }
 
 // keepLease prolongs the lease until the context ends, and calls lost when it is no longer ours. Where the lease is a row, it is lost

@@ -20,10 +20,8 @@ type serveState struct {
 	mu       sync.Mutex
 	me       storage.Owner
 	role     string
-	holder   *storage.Owner // who acts, while this process waits
-	gateway  bool
+	holder   *storage.Owner          // who acts, while this process waits
 	verdicts map[snowflake.ID]string // on Auth, by guild
-	guilds   func() []guildState     // nil: this process keeps none
 }
 
 // The parts a serving process can play.
@@ -67,17 +65,17 @@ func (s *serveState) change(do func()) {
 }
 
 func (s *serveState) waits(held *storage.HeldError) {
-	s.change(func() { s.role, s.holder = roleWaiting, &held.Holder })
+	s.change(func() {
+		if s.holder = &held.Holder; s.role != roleOwner { // of another shard
+			s.role = roleWaiting
+		}
+	})
 }
 
-func (s *serveState) begins() { s.change(func() { s.role, s.holder = roleOwner, nil }) }
+func (s *serveState) begins() { s.change(func() { s.role = roleOwner }) }
 
 func (s *serveState) stops() {
-	s.change(func() { s.role, s.gateway, s.guilds = roleStopping, false, nil; clear(s.verdicts) })
-}
-
-func (s *serveState) connected(yes bool, guilds func() []guildState) {
-	s.change(func() { s.gateway, s.guilds = yes, guilds })
+	s.change(func() { s.role = roleStopping; clear(s.verdicts) })
 }
 
 // learned takes what a look said about Auth.
@@ -89,25 +87,32 @@ func (s *serveState) learned(guild snowflake.ID, r *reconcile.Report) {
 }
 
 // view is the state now.
-func (s *serveState) view() stateView {
-	s.mu.Lock()
-	guilds := s.guilds
-	v := stateView{Role: s.role, ID: s.me.ID, PID: s.me.PID, Host: s.me.Host, Since: jsonTime(s.me.Since), Gateway: s.gateway, Guilds: []guildState{}}
-	if s.holder != nil {
-		v.Owner, v.OwnerID = &healthOwner{s.holder.PID, s.holder.Host, jsonTime(s.holder.Since)}, s.holder.ID
+func (s *server) view() stateView {
+	v := stateView{ID: s.me.ID, PID: s.me.PID, Host: s.me.Host, Since: jsonTime(s.me.Since), Guilds: []guildState{}}
+	tenures := s.present()
+	v.Gateway = len(tenures) > 0
+	for _, t := range tenures {
+		v.Gateway = v.Gateway && t.isOpen()
+		for _, h := range t.all() {
+			count := h.live.Headcount()
+			v.Guilds = append(v.Guilds, guildState{Guild: h.id.String(), Visible: count.Visible, Roster: count.Complete})
+		}
 	}
-	s.mu.Unlock()
-	if guilds != nil { // it takes locks of its own
-		v.Guilds = guilds()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range v.Guilds {
-		v.Guilds[i].Auth = s.verdicts[idOf(v.Guilds[i].Guild)]
-	}
+	s.state.change(func() {
+		v.Role = s.state.role
+		if h := s.state.holder; h != nil && v.Role == roleWaiting {
+			v.Owner, v.OwnerID = &healthOwner{h.PID, h.Host, jsonTime(h.Since)}, h.ID
+		}
+		for i := range v.Guilds {
+			v.Guilds[i].Auth = s.state.verdicts[idOf(v.Guilds[i].Guild)]
+		}
+	})
 	v.Ready = v.Role == roleWaiting || v.Role == roleOwner && v.Gateway && len(v.Guilds) > 0 && !slices.ContainsFunc(v.Guilds, guildState.lacks)
 	return v
 }
+
+// isOpen reports whether the shard's session stands.
+func (t *tenure) isOpen() bool { return slices.Contains(t.client.Shards(), t.lease.Shard) }
 
 func idOf(text string) snowflake.ID {
 	id, err := snowflake.Parse(text)
@@ -120,16 +125,6 @@ func idOf(text string) snowflake.ID {
 // lacks reports whether something is missing before the guild counts as watched.
 func (g guildState) lacks() bool { return !g.Visible || !g.Roster || g.Auth == "" }
 
-// guildStates are the guilds that this process keeps.
-func (t *tenure) guildStates() []guildState {
-	all := []guildState{}
-	for _, h := range t.all() {
-		count := h.live.Headcount()
-		all = append(all, guildState{Guild: h.id.String(), Visible: count.Visible, Roster: count.Complete})
-	}
-	return all
-}
-
 // stateName is where the owner leaves its state for other processes.
 const stateName = "serve.state"
 
@@ -141,26 +136,31 @@ const (
 	seeStateEvery   = 250 * time.Millisecond // a state that changed is left at once
 )
 
-// keepState leaves the state where `gatecamp health` finds it, until the context ends.
-func (t *tenure) keepState(ctx context.Context) error {
+// keepState leaves the owner's state where `gatecamp health` finds it, until the context ends.
+func (s *server) keepState(ctx context.Context) {
 	var left []byte
 	var at time.Time
 	tick := time.NewTicker(seeStateEvery)
 	defer tick.Stop()
-	for {
-		value, err := json.Marshal(t.state.view())
+	for ; ctx.Err() == nil; waitTick(ctx, tick) {
+		if len(s.present()) == 0 {
+			continue
+		}
+		value, err := json.Marshal(s.view())
 		if err == nil && (time.Since(at) >= leaveStateEvery || !bytes.Equal(value, left)) {
 			left, at = value, time.Now()
-			err = t.db.Remember(ctx, 0, stateName, value, t.now().UTC())
+			err = s.db.Remember(ctx, 0, stateName, value, s.now().UTC())
 		}
 		if err != nil && ctx.Err() == nil {
-			t.log.WarnContext(ctx, "the state was not stored", "error", err)
+			s.log.WarnContext(ctx, "the state was not stored", "error", err)
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	}
+}
+
+func waitTick(ctx context.Context, tick *time.Ticker) {
+	select {
+	case <-ctx.Done():
+	case <-tick.C:
 	}
 }
 

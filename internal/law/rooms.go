@@ -45,6 +45,7 @@ var rooms = []room{
 	{path: "notify", layer: Leaf},
 	{path: "internal/secret", layer: Leaf},
 	{path: "internal/problem", layer: Leaf},
+	{path: "internal/spelling", layer: Leaf},
 	{path: "internal/wrap", layer: Leaf},
 
 	{path: "audit/reconcile", layer: Engine},
