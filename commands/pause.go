@@ -14,7 +14,7 @@ import (
 // pauseCommand stops everything that changes Discord. Whoever may manage the server may stop it, also while Auth is away.
 func pauseCommand() command {
 	return command{name: "pause", hidden: discord.PermissionManageGuild, alone: &deed{
-		name: "pause", need: need{sort: stops, all: []audit.Right{audit.RightPause}, manage: true}, do: pause, options: []option{reasonOption()},
+		name: "pause", need: need{sort: stops, all: []audit.Right{audit.RightPause}}, do: pause, options: []option{reasonOption()},
 	}}
 }
 
