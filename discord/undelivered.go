@@ -42,14 +42,22 @@ type Undelivered struct {
 }
 
 // Error says what did not arrive and why, in words for a person.
-func (u *Undelivered) Error() string { return u.problem.Error() }
+func (u *Undelivered) Error() string {
+	if u.problem == nil { // made by a test elsewhere
+		return u.Code
+	}
+	return u.problem.Error()
+}
 
 // Unwrap gives the problem, and ErrClosed, ErrNotSent or the context's end where that is why.
-func (u *Undelivered) Unwrap() []error {
-	if u.also == nil {
-		return []error{u.problem}
+func (u *Undelivered) Unwrap() (all []error) {
+	if u.problem != nil {
+		all = append(all, u.problem)
 	}
-	return []error{u.problem, u.also}
+	if u.also != nil {
+		all = append(all, u.also)
+	}
+	return all
 }
 
 // undelivered says what became of a message. The error below it is left out: it may hold the webhook's address.

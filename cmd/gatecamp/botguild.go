@@ -1,11 +1,6 @@
 package main
 
 import (
-	"context"
-
-	"github.com/disgoorg/snowflake/v2"
-
-	"gatecamp/audit"
 	"gatecamp/bot"
 	"gatecamp/discord"
 )
@@ -17,20 +12,6 @@ var (
 
 // Reach satisfies bot.Sight.
 func (g liveGuild) Reach() string { return g.Hierarchy().Trouble() }
-
-// Holds satisfies bot.Sight.
-func (g liveGuild) Holds(member snowflake.ID) (audit.RoleSet, []audit.Role) {
-	held, roles, _ := g.Guild.Holds(member)
-	return held, roles
-}
-
-// Drift satisfies bot.Sight. What is not known whole cannot be compared.
-func (g liveGuild) Drift(ctx context.Context) (string, error) {
-	if !g.Headcount().Complete {
-		return "", nil
-	}
-	return g.Guild.Drift(ctx), ctx.Err()
-}
 
 // gatewayPulse is how a client's connections show to the canary.
 type gatewayPulse struct{ *discord.Client }

@@ -141,7 +141,7 @@ func (s *server) connected(ctx context.Context) (err error) {
 		return err
 	}
 	s.slash = commands.New(commands.Config{
-		Store: s.db, Rights: askRights{s.rights}, Guilds: s, Texts: s.texts, Log: s.log, Now: s.now, RunsPerUser: s.cfg.RunsPerUser, RunDeadline: s.cfg.RunDeadline,
+		Store: s.db, Rights: s.rights, Guilds: s, Texts: s.texts, Log: s.log, Now: s.now, RunsPerUser: s.cfg.RunsPerUser, RunDeadline: s.cfg.RunDeadline,
 	})
 	s.client, err = discord.Open(ctx, discord.Config{
 		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Log: s.log, OnEvent: s.event, OnInteraction: s.slash,

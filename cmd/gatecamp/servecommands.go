@@ -8,36 +8,9 @@ import (
 	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/audit"
-	"gatecamp/audit/reconcile"
 	"gatecamp/commands"
 	"gatecamp/discord"
 )
-
-// askRights lets commands ask who may do what.
-type askRights struct{ *reconcile.Rights }
-
-// Of satisfies commands.Rights.
-func (r askRights) Of(ctx context.Context, guild snowflake.ID, caller audit.Caller) (commands.Standing, error) {
-	s, err := r.Rights.Of(ctx, guild, reconcile.Asker{Caller: caller})
-	if err != nil {
-		return nil, err
-	}
-	return standing{s}, nil
-}
-
-type standing struct{ *reconcile.Standing }
-
-// Ask satisfies commands.Standing.
-func (s standing) Ask(right audit.Right) commands.Holding { return holding(s.Standing.Ask(right)) }
-
-// Loosens satisfies commands.Standing.
-func (s standing) Loosens(right audit.Right) commands.Holding {
-	return holding(s.AskTo(reconcile.Loosening, right))
-}
-
-func holding(a reconcile.Answer) commands.Holding {
-	return commands.Holding{Held: a.Held, Ground: a.Ground.Ground, Age: a.Age, AuthAway: a.AuthAway}
-}
 
 // house is the one that keeps a guild in this process.
 func (s *server) house(guild snowflake.ID) (*house, bool) {
