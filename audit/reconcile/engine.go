@@ -27,8 +27,9 @@ type Config struct {
 	Beat   time.Duration    // between signs of life of a run; 1 s if zero
 	Now    func() time.Time // the clock; time.Now if nil
 	Log    *slog.Logger     // discarded if nil
-	// Progress is told, after each call to Discord, how many of a plan's free actions are behind it; it must not wait. May be nil.
-	Progress func(done, of int)
+	// Progress is told, after each call to Discord, how many of a plan's free actions are behind it; run 0 is a live event. It must not
+	// wait. May be nil.
+	Progress func(run int64, done, of int)
 }
 
 // Engine is the audit line of one guild.
@@ -39,6 +40,7 @@ type Engine struct {
 	// last is held from the last look at the brakes until the intention has drawn on them: a sweep and a live event must not both take
 	// the last place of a budget.
 	last sync.Mutex
+	kept kept
 }
 
 // New makes the line of a guild.

@@ -89,9 +89,9 @@ func (f *filed) open(ctx context.Context, fence storage.Fence, owner string) err
 const progressEvery = 5 * time.Second
 
 // progress tells on standard error how far a run came, and when it will about be done at this pace.
-func (f *filed) progress() func(done, of int) {
+func (f *filed) progress() func(run int64, done, of int) {
 	var began, told time.Time
-	return func(done, of int) {
+	return func(_ int64, done, of int) {
 		now := time.Now()
 		if began.IsZero() {
 			began, told = now, now
