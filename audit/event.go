@@ -54,6 +54,7 @@ type Event struct {
 	Seen   time.Time
 	Shard  int
 	Grant  Grant // for EntryWritten about a member's roles
+	Roles  bool  // for MemberJoined and MemberChanged: the member holds other roles than was known
 }
 
 // Grant is what an entry of Discord's audit log says about who changed a member's roles, as told and not judged.

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"strings"
 	"unicode/utf8"
+
+	"gatecamp/internal/spelling"
 )
 
 // reason is what the system says about a file, without the file's name.
@@ -35,34 +37,5 @@ func shownName(name string) string {
 
 // nearest is the known name that takes the fewest letters to reach, if it is near enough to be what was meant.
 func nearest(name string, known []string) string {
-	best, near := "", len(name)
-	for _, k := range known {
-		if d := distance(name, k); d < near {
-			best, near = k, d
-		}
-	}
-	if near > 4 {
-		return ""
-	}
-	return best
-}
-
-// distance counts the letters to insert, delete or replace (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(diagonal+cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return spelling.Nearest(name, known, min(4, len(name)-1))
 }

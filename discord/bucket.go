@@ -85,7 +85,12 @@ func patience(h http.Header) time.Duration {
 
 // everywhere reports whether a 429 is about everything that is sent: the global limit has no bucket, and neither has the edge before Discord.
 func everywhere(h http.Header) bool {
-	return h.Get("X-RateLimit-Bucket") == "" || h.Get("X-RateLimit-Scope") == "global" || h.Get("X-RateLimit-Global") != ""
+	return h.Get("X-RateLimit-Bucket") == "" || global(h)
+}
+
+// global reports whether a 429 is about the bot's global limit, under which answers to interactions are not.
+func global(h http.Header) bool {
+	return h.Get("X-RateLimit-Scope") == "global" || h.Get("X-RateLimit-Global") != ""
 }
 
 func seconds(s string) time.Duration {

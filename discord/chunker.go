@@ -77,34 +77,50 @@ var ErrTooEarly = errors.New("too early to read all members over the gateway")
 
 // all reads every member of a guild, chunk by chunk, and returns how many there were: each chunk came, none counted twice. It does
 // not wait until Discord allows it: that is ErrTooEarly.
-func (c *chunker) all(ctx context.Context, client *bot.Client, guild snowflake.ID, visit func([]discord.Member)) (n int, err error) {
+func (c *chunker) all(ctx context.Context, to gateway.Gateway, guild snowflake.ID, visit func([]discord.Member)) (n int, err error) {
 	defer wrap.Err(&err, "read all members of guild %d", guild)
 	nonce, r := c.begin()
 	defer c.finish(nonce, r)
-	if err := client.RequestMembersWithQuery(ctx, guild, false, nonce, "", 0); err != nil {
+	if err := to.Send(ctx, gateway.OpcodeRequestGuildMembers, everybody(guild, nonce)); err != nil {
 		return 0, err
 	}
-	n, wait, err := c.collect(ctx, r, visit)
+	n, wait, err := c.collect(ctx, r, c.idle, visit)
 	if wait > 0 {
-		return 0, fmt.Errorf("%w: again in %v", ErrTooEarly, wait)
+		return 0, &earlyError{wait}
 	}
 	return n, err
 }
 
-// some reads up to MaxNamed members by id. Those who are not in the guild are missing from the answer.
-func (c *chunker) some(ctx context.Context, client *bot.Client, guild snowflake.ID, ids []snowflake.ID) (members []discord.Member, err error) {
+// everybody asks for all members.
+func everybody(guild snowflake.ID, nonce string) gateway.MessageDataRequestGuildMembers {
+	query, limit := "", 0
+	return gateway.MessageDataRequestGuildMembers{GuildID: guild, Query: &query, Limit: &limit, Nonce: nonce}
+}
+
+// some reads up to MaxNamed members by id. Those who are not in the guild are missing from the answer. With an error the answer is what
+// came before it.
+func (c *chunker) some(ctx context.Context, to gateway.Gateway, guild snowflake.ID, ids []snowflake.ID) (members []discord.Member, err error) {
 	defer wrap.Err(&err, "read %d members of guild %d", len(ids), guild)
 	nonce, r := c.begin()
 	defer c.finish(nonce, r)
-	if err := client.RequestMembers(ctx, guild, false, nonce, ids...); err != nil {
+	if err := to.Send(ctx, gateway.OpcodeRequestGuildMembers, gateway.MessageDataRequestGuildMembers{GuildID: guild, UserIDs: ids, Nonce: nonce}); err != nil {
 		return nil, err
 	}
-	_, wait, err := c.collect(ctx, r, func(m []discord.Member) { members = append(members, m...) })
+	_, wait, err := c.collect(ctx, r, min(c.idle, namedIdle), func(m []discord.Member) { members = append(members, m...) })
 	if wait > 0 {
-		return nil, fmt.Errorf("%w: again in %v", ErrTooEarly, wait)
+		return nil, &earlyError{wait}
 	}
 	return members, err
 }
+
+// namedIdle is how long an answer about named members may be late: there is another way to read them.
+const namedIdle = 3 * time.Second
+
+// earlyError is ErrTooEarly, and when it is not any more.
+type earlyError struct{ wait time.Duration }
+
+func (e *earlyError) Error() string { return fmt.Sprintf("%v: again in %v", ErrTooEarly, e.wait) }
+func (e *earlyError) Unwrap() error { return ErrTooEarly }
 
 // chunksAhead is how many chunks may wait to be taken into the mirror. A chunk of 1,000 members is a megabyte and more.
 const chunksAhead = 8
@@ -127,12 +143,12 @@ func (c *chunker) finish(nonce string, r *chunkRequest) {
 	close(r.done)
 }
 
-func (c *chunker) collect(ctx context.Context, r *chunkRequest, visit func([]discord.Member)) (n int, wait time.Duration, err error) {
+func (c *chunker) collect(ctx context.Context, r *chunkRequest, late time.Duration, visit func([]discord.Member)) (n int, wait time.Duration, err error) {
 	seen, announced := map[int]bool{}, -1
-	idle := time.NewTimer(c.idle)
+	idle := time.NewTimer(late)
 	defer idle.Stop()
 	for announced < 0 || len(seen) < announced {
-		idle.Reset(c.idle)
+		idle.Reset(late)
 		select {
 		case <-ctx.Done():
 			return n, 0, context.Cause(ctx)

@@ -20,11 +20,8 @@ import (
 // quietClient is a client without a connection, and the reasons that it tells.
 func quietClient() (*Client, *[]audit.Event) {
 	var events []audit.Event
-	c := &Client{
-		log: slog.New(slog.DiscardHandler), guilds: map[snowflake.ID]*Guild{}, sequences: map[int]int{}, user: someBot,
-		begun: make(chan struct{}), closed: make(chan struct{}), quit: make(chan struct{}), onEvent: func(e audit.Event) { events = append(events, e) },
-	}
-	c.chunks = newChunker(nil, time.Second)
+	c := newClient(Config{OnEvent: func(e audit.Event) { events = append(events, e) }, ChunkIdle: time.Second})
+	c.user = someBot
 	return c, &events
 }
 
@@ -43,10 +40,9 @@ func (s *silent) Send(_ context.Context, _ gateway.Opcode, data gateway.MessageD
 	return nil
 }
 
-func asking(t *testing.T) (*chunker, *bot.Client, *silent) {
+func asking(t *testing.T) (*chunker, *silent) {
 	t.Helper()
-	g := &silent{asked: make(chan gateway.MessageDataRequestGuildMembers, 1)}
-	return newChunker(nil, 5*time.Second), &bot.Client{Gateway: g}, g
+	return newChunker(nil, 5*time.Second), &silent{asked: make(chan gateway.MessageDataRequestGuildMembers, 1)}
 }
 
 func chunkOf(nonce string, i, of int) gateway.EventGuildMembersChunk {
@@ -55,7 +51,7 @@ func chunkOf(nonce string, i, of int) gateway.EventGuildMembersChunk {
 
 func TestChunksMayComeTwiceAndInAnyOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, client, g := asking(t)
+		c, g := asking(t)
 		go func() {
 			nonce := (<-g.asked).Nonce
 			for _, i := range rand.Perm(7) {
@@ -65,7 +61,7 @@ func TestChunksMayComeTwiceAndInAnyOrder(t *testing.T) {
 			}
 		}()
 		seen := map[snowflake.ID]int{}
-		n, err := c.all(t.Context(), client, someGuild, func(members []discord.Member) {
+		n, err := c.all(t.Context(), g, someGuild, func(members []discord.Member) {
 			for _, m := range members {
 				seen[m.User.ID]++
 			}
@@ -83,14 +79,14 @@ func TestChunksMayComeTwiceAndInAnyOrder(t *testing.T) {
 
 func TestALostChunkIsNoticedInBoundedTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, client, g := asking(t)
+		c, g := asking(t)
 		go func() {
 			nonce := (<-g.asked).Nonce
 			c.HandleChunk(chunkOf(nonce, 0, 3))
 			c.HandleChunk(chunkOf(nonce, 2, 3))
 		}()
 		start := time.Now()
-		_, err := c.all(t.Context(), client, someGuild, func([]discord.Member) {})
+		_, err := c.all(t.Context(), g, someGuild, func([]discord.Member) {})
 		if !errors.Is(err, ErrChunksLost) || time.Since(start) > 6*time.Second {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
@@ -99,13 +95,13 @@ func TestALostChunkIsNoticedInBoundedTime(t *testing.T) {
 
 func TestTooEarlyIsSaidAtOnceAndNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, client, g := asking(t)
+		c, g := asking(t)
 		go func() {
 			nonce := (<-g.asked).Nonce
 			c.limited(gateway.EventRateLimited{RetryAfter: 29.5, Meta: gateway.RateLimitedMetadataRequestGuildMembers{GuildID: someGuild, Nonce: nonce}})
 		}()
 		start := time.Now()
-		_, err := c.all(t.Context(), client, someGuild, func([]discord.Member) {})
+		_, err := c.all(t.Context(), g, someGuild, func([]discord.Member) {})
 		if !errors.Is(err, ErrTooEarly) || time.Since(start) > 0 {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
@@ -115,11 +111,11 @@ func TestTooEarlyIsSaidAtOnceAndNotWaitedFor(t *testing.T) {
 // Stock disgo panics here: "send on closed channel" on the goroutine that reads the gateway.
 func TestACallerWhoGoesAwayDoesNotHoldTheGatewayUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, client, g := asking(t)
+		c, g := asking(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {
-			_, err := c.all(ctx, client, someGuild, func([]discord.Member) { cancel() })
+			_, err := c.all(ctx, g, someGuild, func([]discord.Member) { cancel() })
 			done <- err
 		}()
 		nonce := (<-g.asked).Nonce
@@ -134,9 +130,9 @@ func TestACallerWhoGoesAwayDoesNotHoldTheGatewayUp(t *testing.T) {
 }
 
 func TestARequestThatCannotBeSentIsAnError(t *testing.T) {
-	c, client, g := asking(t)
+	c, g := asking(t)
 	g.fails = discord.ErrShardNotReady
-	if _, err := c.all(t.Context(), client, someGuild, func([]discord.Member) {}); !errors.Is(err, discord.ErrShardNotReady) {
+	if _, err := c.all(t.Context(), g, someGuild, func([]discord.Member) {}); !errors.Is(err, discord.ErrShardNotReady) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -146,7 +142,7 @@ type listener struct{ on func() }
 func (l *listener) OnEvent(bot.Event) { l.on() }
 
 func TestAPanicEndsOneEventAndListenersMayChangeTheList(t *testing.T) {
-	d := &dispatcher{log: slog.New(slog.DiscardHandler), first: func(int, int, gateway.EventType, gateway.EventData) { panic("in first") }}
+	d := &dispatcher{log: slog.New(slog.DiscardHandler), first: func(gateway.Gateway, int, gateway.EventType, gateway.EventData) { panic("in first") }}
 	d.HandleGatewayEvent(gatewayOfShard{}, "X", 1, nil)
 	var order []string
 	late := &listener{func() { order = append(order, "late") }}
@@ -176,7 +172,7 @@ func TestAHoleInTheNumbersMakesEverythingDoubtful(t *testing.T) {
 	}
 	g.m.believe()
 	raw := func(n int, kind gateway.EventType) {
-		c.watch(0, n, gateway.EventTypeRaw, gateway.EventRaw{EventType: kind})
+		c.watch(gatewayOfShard{}, n, gateway.EventTypeRaw, gateway.EventRaw{EventType: kind})
 	}
 	raw(1, gateway.EventTypeReady)
 	raw(2, "X")

@@ -29,53 +29,57 @@ import (
 
 // Config are the options of a Client.
 type Config struct {
-	Token   secret.String
-	APIURL  string            // another server, up to and including /api; empty: Discord
-	Routes  map[string]string // which routes share a bucket, as an earlier Client's Routes told
-	Session Session           // of an earlier Client, to be resumed; zero: a new one
-	Log     *slog.Logger      // discarded if nil
+	Token  secret.String
+	APIURL string            // another server, up to and including /api; empty: Discord
+	Routes map[string]string // which routes share a bucket, as an earlier Client's Routes told
+	Log    *slog.Logger      // discarded if nil
+	// Shards are those to open at once; nil: all, empty: none, then only REST is used until OpenShard.
+	Shards     []int
+	ShardCount int             // of all processes together, the same for all of them; zero: as many as Discord advises
+	Sessions   map[int]Session // by shard, of an earlier Client, to be resumed
 	// OnEvent is told every reason to look again, in order, on the goroutine that reads the gateway: it must not wait. May be nil.
 	OnEvent func(audit.Event)
 	// OnInteraction takes what people do with commands, buttons and modals, on the same goroutine. May be nil.
 	OnInteraction bot.EventListener
 	Shared        Shared        // the request budget that other processes with this token use too; nil: there are none
-	ChunkIdle     time.Duration // how long a member chunk may be late; 10 s if zero
+	Gate          IdentifyGate  // the gate for new sessions that they use too; nil: there are none
+	ChunkIdle     time.Duration // how long a member chunk may be late; 10 s if zero, and at most 3 s where members are named
+	Silence       time.Duration // after which a connection that says nothing is cut; 100 s if zero, above two heartbeats of 41.25 s
 	EchoWithin    time.Duration // how long the event that confirms a write may take before the member is read; 5 s if zero
 	LookAgain     time.Duration // after which a write beside which Auth may be writing is looked at once more; 10 s if zero
 	CountsSettle  time.Duration // how long Discord's count of a role's holders may differ from ours; 8 s if zero
 }
 
-// Session is what it takes to resume a gateway session after a restart. It ends a few minutes after the connection.
-type Session struct {
-	ID, ResumeURL string
-	Sequence      int
-}
-
-// Client is one bot's connection to Discord: gateway, REST, and a mirror of each guild.
+// Client is one bot's connection to Discord: the gateway's shards, REST, and a mirror of each guild.
 type Client struct {
-	bot     *bot.Client
-	limiter *Limiter
-	chunks  *chunker
-	log     *slog.Logger
-	onEvent func(audit.Event)
+	bot        *bot.Client
+	cfg        Config
+	dispatcher *dispatcher
+	limiter    *Limiter
+	identify   *identifyGate
+	chunks     *chunker
+	quiet      *slog.Logger
+	log        *slog.Logger
+	onEvent    func(audit.Event)
 
 	echo   time.Duration // how long the event that confirms a write may take
 	again  time.Duration // after which a write beside which Auth may be writing is looked at once more
 	settle time.Duration // how long role counts may differ from ours
 	later  sync.WaitGroup
 
-	mu        sync.Mutex
-	guilds    map[snowflake.ID]*Guild
-	member    map[snowflake.ID]struct{} // the guilds that the bot is in, as the session began; nil: not known yet
-	user      snowflake.ID              // the bot's own
-	resumed   bool                      // the session began with an earlier process
-	sequences map[int]int               // of the last event, by shard
-	begun     chan struct{}             // closed when we heard how the session begins, which is a little after disgo says that it stands
-	beginOnce sync.Once
-	closed    chan struct{} // closed when the gateway gave up for good
-	why       error
-	quit      chan struct{}
-	once      sync.Once
+	asking  sync.Mutex // held by whoever asks Discord for its gateway
+	advised bool       // by the holder of asking: Discord was asked
+
+	mu     sync.Mutex
+	count  int // of shards; 0: not known yet
+	guilds map[snowflake.ID]*Guild
+	shards map[int]*shardState
+	direct map[snowflake.ID]snowflake.ID // channels of direct messages that were opened, by person
+	user   snowflake.ID                  // the bot's own
+	closed chan struct{}                 // closed when the gateway gave up for good
+	why    error
+	quit   chan struct{}
+	once   sync.Once
 }
 
 // noMentions keeps every message from pinging anybody. Empty, not nil: nil would be sent as null, and null pings.
@@ -84,33 +88,43 @@ var noMentions = discord.AllowedMentions{Parse: []discord.AllowedMentionType{}, 
 // intents are what the bot needs to hear: guilds with their roles, members (privileged), and the audit log.
 const intents = gateway.IntentGuilds | gateway.IntentGuildMembers | gateway.IntentGuildModeration
 
-// Open asks Discord for its gateway, connects, and returns once a session stands. What a person can mend is a problem.Problem.
+// Open connects and returns once a session stands on each of the shards. What a person can mend is a problem.Problem.
 func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 	defer wrap.Err(&err, "open Discord")
+	c := newClient(cfg)
+	if c.bot, err = disgo.New(cfg.Token.Reveal(), c.options()...); err != nil {
+		return nil, c.explain(err)
+	}
+	c.dispatcher.client, c.user = c.bot, c.bot.ApplicationID // the same for all but the oldest bots; the session says it exactly
+	if err := c.openAll(ctx); err != nil {
+		c.Close(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	return c, nil
+}
+
+func newClient(cfg Config) *Client {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	cfg.ChunkIdle = orElse(cfg.ChunkIdle, 10*time.Second)
+	cfg.Silence = orElse(cfg.Silence, 100*time.Second)
 	c := &Client{
-		log: cfg.Log, onEvent: cfg.OnEvent, guilds: map[snowflake.ID]*Guild{}, sequences: map[int]int{},
-		begun: make(chan struct{}), closed: make(chan struct{}), quit: make(chan struct{}),
+		cfg: cfg, log: cfg.Log, quiet: slog.New(quietHandler{cfg.Log.Handler()}), onEvent: cfg.OnEvent, count: cfg.ShardCount,
+		guilds: map[snowflake.ID]*Guild{}, shards: map[int]*shardState{}, direct: map[snowflake.ID]snowflake.ID{},
+		closed: make(chan struct{}), quit: make(chan struct{}),
 		echo: orElse(cfg.EchoWithin, 5*time.Second), again: orElse(cfg.LookAgain, 10*time.Second), settle: orElse(cfg.CountsSettle, 8*time.Second),
 	}
-	cfg.ChunkIdle = orElse(cfg.ChunkIdle, 10*time.Second)
 	c.limiter = NewLimiter(LimiterConfig{
 		Routes: cfg.Routes, Shared: cfg.Shared, Warn: func(what string) { c.log.Error("discord budget", "what", what) },
 	})
-	quiet := slog.New(quietHandler{cfg.Log.Handler()})
-	c.chunks = newChunker(bot.NewMemberChunkingManager(nil, quiet, bot.MemberChunkingFilterNone), cfg.ChunkIdle)
-	d := &dispatcher{log: cfg.Log, handlers: handlers.GetGatewayHandlers(), first: c.watch}
-	if c.bot, err = disgo.New(cfg.Token.Reveal(), c.options(cfg, d, quiet)...); err != nil {
-		return nil, c.explain(err)
+	c.identify = newIdentifyGate(cfg.Gate, c.log, c.shardQuit)
+	c.chunks = newChunker(bot.NewMemberChunkingManager(nil, c.quiet, bot.MemberChunkingFilterNone), cfg.ChunkIdle)
+	c.dispatcher = &dispatcher{log: c.log, handlers: handlers.GetGatewayHandlers(), first: c.watch}
+	if cfg.OnInteraction != nil {
+		c.dispatcher.AddEventListeners(cfg.OnInteraction) // disgo's own option reaches disgo's own event manager alone
 	}
-	d.client, c.user = c.bot, c.bot.ApplicationID // the same for all but the oldest bots; the session says it exactly
-	if err := c.bot.OpenGateway(ctx); err != nil {
-		c.Close(context.WithoutCancel(ctx))
-		return nil, c.explain(err)
-	}
-	return c, nil
+	return c
 }
 
 func orElse(d, otherwise time.Duration) time.Duration {
@@ -120,7 +134,7 @@ func orElse(d, otherwise time.Duration) time.Duration {
 	return d
 }
 
-func (c *Client) options(cfg Config, d *dispatcher, quiet *slog.Logger) []bot.ConfigOpt {
+func (c *Client) options() []bot.ConfigOpt {
 	requests := []rest.ClientConfigOpt{
 		rest.WithRateLimiter(c.limiter),
 		rest.WithHTTPClient(&http.Client{
@@ -128,42 +142,13 @@ func (c *Client) options(cfg Config, d *dispatcher, quiet *slog.Logger) []bot.Co
 			Transport: &http.Transport{MaxIdleConnsPerHost: 64, ForceAttemptHTTP2: true, IdleConnTimeout: 90 * time.Second, Proxy: http.ProxyFromEnvironment},
 		}),
 	}
-	if cfg.APIURL != "" {
-		requests = append(requests, rest.WithURL(strings.TrimSuffix(cfg.APIURL, "/")+fmt.Sprintf("/v%d", rest.Version)))
+	if c.cfg.APIURL != "" {
+		requests = append(requests, rest.WithURL(strings.TrimSuffix(c.cfg.APIURL, "/")+fmt.Sprintf("/v%d", rest.Version)))
 	}
-	socket := []gateway.ConfigOpt{
-		// Not one of the compressed streams: disgo v0.19.6 closes their decoder while another goroutine reads from it, which ends the
-		// program with a panic now and then, when a socket is closed under load.
-		gateway.WithIntents(intents), gateway.WithCompression(gateway.CompressionZlibPayload), gateway.WithEnableRawEvents(true),
-		gateway.WithIdentifyRateLimiter(&identifyGuard{next: gateway.NewIdentifyRateLimiter(), quit: c.quit, log: cfg.Log}),
-		gateway.WithCloseHandler(func(_ gateway.Gateway, err error, reconnect bool) { c.gaveUp(err, reconnect) }),
-	}
-	if s := cfg.Session; s.ID != "" {
-		socket = append(socket, gateway.WithSessionID(s.ID), gateway.WithSequence(s.Sequence), gateway.WithResumeURL(s.ResumeURL))
-	}
-	options := []bot.ConfigOpt{
-		bot.WithLogger(quiet), bot.WithEventManager(d), bot.WithMemberChunkingManager(c.chunks),
+	return []bot.ConfigOpt{
+		bot.WithLogger(c.quiet), bot.WithEventManager(c.dispatcher), bot.WithMemberChunkingManager(c.chunks),
 		bot.WithRestClientConfigOpts(requests...), bot.WithRestConfigOpts(rest.WithDefaultAllowedMentions(noMentions)),
-		bot.WithCacheConfigOpts(cache.WithCaches(cache.FlagsNone)), bot.WithGatewayConfigOpts(socket...),
-	}
-	if cfg.OnInteraction != nil {
-		options = append(options, bot.WithEventListeners(cfg.OnInteraction))
-	}
-	return options
-}
-
-// gaveUp is told by disgo when it will not connect again by itself.
-func (c *Client) gaveUp(err error, reconnect bool) {
-	if reconnect {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	select {
-	case <-c.closed:
-	default:
-		c.why = c.explain(err)
-		close(c.closed)
+		bot.WithCacheConfigOpts(cache.WithCaches(cache.FlagsNone)),
 	}
 }
 
@@ -196,7 +181,7 @@ func (c *Client) Guilds() []snowflake.ID {
 	defer c.mu.Unlock()
 	ids := make([]snowflake.ID, 0, len(c.guilds))
 	for id, g := range c.guilds {
-		if g.visible() {
+		if g.Visible() {
 			ids = append(ids, id)
 		}
 	}
@@ -229,30 +214,20 @@ func (c *Client) Drain(ctx context.Context) {
 	}
 }
 
-// Close stops sending, ends the session and lets everybody who waits go.
+// Close stops sending, ends the sessions and lets everybody who waits go.
 func (c *Client) Close(ctx context.Context) { c.close(ctx, false) }
 
-// Park stops like Close, but leaves the session so that the next start can resume it.
-func (c *Client) Park(ctx context.Context) Session { return c.close(ctx, true) }
+// CloseKeepingSession stops like Close, but leaves the sessions, by shard, so that the next start can resume them.
+func (c *Client) CloseKeepingSession(ctx context.Context) map[int]Session { return c.close(ctx, true) }
 
-// parkCode is any close code but 1000 and 1001: those end the session (docs: events/gateway).
-const parkCode = 4900
-
-func (c *Client) close(ctx context.Context, park bool) (s Session) {
+func (c *Client) close(ctx context.Context, keep bool) (sessions map[int]Session) {
 	c.once.Do(func() {
-		close(c.quit) // disgo waits for the identify limiter with its connection lock held
-		g := c.bot.Gateway
-		if park && g != nil && g.SessionID() != nil && g.LastSequenceReceived() != nil {
-			s.ID, s.Sequence = *g.SessionID(), *g.LastSequenceReceived()
-			if url := g.ResumeURL(); url != nil {
-				s.ResumeURL = *url
-			}
-			g.CloseWithCode(ctx, parkCode, "restart")
-		}
+		close(c.quit) // disgo waits for the gate of new sessions with its connection lock held
+		sessions = c.closeShards(ctx, keep)
 		c.limiter.Close(ctx)
 		c.bot.Close(ctx)
 	})
-	return s
+	return sessions
 }
 
 // BotOf is the application that a token belongs to: its first part says so. Zero: it is no bot's token.
@@ -282,7 +257,20 @@ func (c *Client) explain(err error) error {
 	case status(err) == http.StatusUnauthorized, strings.Contains(text, "close 4004"), noToken(err):
 		return problem.New(problem.Usage, "Discord does not accept the bot's token", "copy it anew from the developer portal into GATECAMP_DISCORD_TOKEN").Because(errTokenWords)
 	}
+	for code, why := range fatalCloses {
+		if strings.Contains(text, "close "+code) {
+			return problem.New(problem.Failed, "Discord ended the connection for good: "+why[0], why[1]).Because(err)
+		}
+	}
 	return err
+}
+
+// fatalCloses are the other close codes after which nobody connects again (docs: topics/opcodes-and-status-codes): why, and the cure.
+var fatalCloses = map[string][2]string{
+	"4010": {"a shard was named that there is not", "the number of shards must be the same for every process of this bot: start all of them again"},
+	"4011": {"the bot is in too many servers for so few shards", "start every process again: the number of shards is asked for at the start"},
+	"4012": {"this version of gatecamp speaks a version of Discord's protocol that is no longer served", "install a newer gatecamp"},
+	"4013": {"it does not know one of the intents", "install a newer gatecamp"},
 }
 
 // noToken reports whether disgo did not even find a bot's id in the token.
@@ -292,71 +280,3 @@ func noToken(err error) bool {
 
 // errTokenWords stands for what disgo says about a token: its words may quote it.
 var errTokenWords = errors.New("invalid bot token")
-
-// quietHandler drops disgo's debug records: they hold the bot's token and the tokens of interactions.
-type quietHandler struct{ slog.Handler }
-
-func (h quietHandler) Enabled(ctx context.Context, level slog.Level) bool {
-	return level > slog.LevelDebug && h.Handler.Enabled(ctx, level)
-}
-
-func (h quietHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return quietHandler{h.Handler.WithAttrs(attrs)}
-}
-
-func (h quietHandler) WithGroup(name string) slog.Handler {
-	return quietHandler{h.Handler.WithGroup(name)}
-}
-
-const (
-	identifyMost   = 5
-	identifyWithin = 10 * time.Minute
-)
-
-// identifyGuard slows a loop of new sessions down. A payload that disgo cannot read makes it identify anew every few seconds, and
-// after a thousand Discord resets the token (docs: events/gateway, Session Start Limit).
-type identifyGuard struct {
-	next gateway.IdentifyRateLimiter
-	quit <-chan struct{}
-	log  *slog.Logger
-
-	mu   sync.Mutex
-	past []time.Time
-}
-
-func (g *identifyGuard) Close(ctx context.Context) { g.next.Close(ctx) }
-func (g *identifyGuard) Unlock(shard int)          { g.next.Unlock(shard) }
-
-// Wait lets at most identifyMost sessions begin within identifyWithin.
-func (g *identifyGuard) Wait(ctx context.Context, shard int) error {
-	for {
-		wait := g.due(time.Now())
-		if wait == 0 {
-			return g.next.Wait(ctx, shard)
-		}
-		g.log.ErrorContext(ctx, "too many new gateway sessions", "shard", shard, "waiting", wait)
-		t := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return context.Cause(ctx)
-		case <-g.quit:
-			t.Stop()
-			return context.Canceled
-		case <-t.C:
-		}
-	}
-}
-
-func (g *identifyGuard) due(now time.Time) time.Duration {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for len(g.past) > 0 && now.Sub(g.past[0]) >= identifyWithin {
-		g.past = g.past[1:]
-	}
-	if len(g.past) < identifyMost {
-		g.past = append(g.past, now)
-		return 0
-	}
-	return identifyWithin - now.Sub(g.past[0])
-}

@@ -75,13 +75,13 @@ func TestASessionGoesOnAfterARestart(t *testing.T) {
 	first, err := discord.Open(t.Context(), cfg)
 	must(t, err)
 	must(t, first.Guild(guild).WaitVisible(t.Context()))
-	session := first.Park(t.Context())
-	if session.ID == "" {
+	sessions := first.CloseKeepingSession(t.Context())
+	if sessions[0].ID == "" {
 		t.Fatal("no session was left")
 	}
 	must(t, s.GiveRole(guild, pilot, capital, 0))
 	cfg2, b := config(s)
-	cfg2.Session, cfg2.Routes = session, first.Routes()
+	cfg2.Sessions, cfg2.Routes = sessions, first.Routes()
 	second, err := discord.Open(t.Context(), cfg2)
 	must(t, err)
 	defer second.Close(context.WithoutCancel(t.Context()))
@@ -100,7 +100,7 @@ func TestASessionThatIsOverBecomesANewOne(t *testing.T) {
 	t.Parallel()
 	s := here(t, 3)
 	cfg, b := config(s)
-	cfg.Session = discord.Session{ID: "gone", ResumeURL: s.GatewayURL(), Sequence: 5}
+	cfg.Sessions = map[int]discord.Session{0: {ID: "gone", ResumeURL: s.GatewayURL(), Sequence: 5}}
 	c, err := discord.Open(t.Context(), cfg)
 	must(t, err)
 	defer c.Close(context.WithoutCancel(t.Context()))

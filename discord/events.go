@@ -17,7 +17,7 @@ type dispatcher struct {
 	client   *bot.Client // set before the gateway is opened
 	log      *slog.Logger
 	handlers map[gateway.EventType]bot.GatewayEventHandler
-	first    func(shard, sequence int, t gateway.EventType, data gateway.EventData) // sees every event before disgo's handlers
+	first    func(g gateway.Gateway, sequence int, t gateway.EventType, data gateway.EventData) // sees every event before disgo's handlers
 
 	mu        sync.Mutex // for changes of the list
 	listeners atomic.Pointer[[]bot.EventListener]
@@ -57,7 +57,7 @@ func (d *dispatcher) RemoveEventListeners(gone ...bot.EventListener) {
 // HandleGatewayEvent runs on the goroutine that reads the shard's socket.
 func (d *dispatcher) HandleGatewayEvent(g gateway.Gateway, t gateway.EventType, sequence int, data gateway.EventData) {
 	defer d.recovered(string(t))
-	d.first(g.ShardID(), sequence, t, data)
+	d.first(g, sequence, t, data)
 	if t == gateway.EventTypeRaw { // asked for its number alone
 		return
 	}

@@ -1,13 +1,11 @@
 package discord
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -16,7 +14,6 @@ import (
 	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/audit"
-	"gatecamp/internal/problem"
 	"gatecamp/internal/wrap"
 )
 
@@ -69,7 +66,9 @@ func (g *Guild) inSight() <-chan struct{} {
 	return g.sight
 }
 
-func (g *Guild) visible() bool {
+// Visible reports whether Discord shows the guild: no outage, the bot is in it, and its shard is open here. While it does not, nothing
+// should be taken from anybody there: what is known may be old.
+func (g *Guild) Visible() bool {
 	select {
 	case <-g.inSight():
 		return true
@@ -81,19 +80,21 @@ func (g *Guild) visible() bool {
 // WaitVisible waits until Discord shows the guild. A guild that the bot is not in is a problem at once; an outage lasts as long as
 // the context.
 func (g *Guild) WaitVisible(ctx context.Context) error {
+	begun := g.beginning()
 	select {
-	case <-g.c.begun:
+	case <-begun:
 	case <-g.c.closed:
 		return g.c.Err()
 	case <-ctx.Done():
 		return notInSight(g.id).Because(context.Cause(ctx))
 	}
+	absent, unintroduced := g.beginsWithout()
 	switch {
-	case g.visible():
+	case g.Visible():
 		return nil
-	case g.c.absent(g.id):
+	case absent:
 		return notInGuild(g.id)
-	case g.c.unintroduced():
+	case unintroduced:
 		return g.introduce(ctx)
 	}
 	select {
@@ -106,27 +107,30 @@ func (g *Guild) WaitVisible(ctx context.Context) error {
 	}
 }
 
-// absent reports whether the session began without the guild.
-func (c *Client) absent(guild snowflake.ID) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, in := c.member[guild]
-	return c.member != nil && !in
+// beginning is closed when it is known how the session of the guild's shard begins.
+func (g *Guild) beginning() (begun <-chan struct{}) {
+	g.c.onShard(g.shard(), func(s *shardState) { begun = s.begun })
+	return begun
 }
 
-// unintroduced reports whether the session is one of an earlier process, resumed: Discord then does not show its guilds again.
-func (c *Client) unintroduced() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.member == nil && c.resumed
+// beginsWithout reports whether the session began without the guild, or is one of an earlier process, resumed: Discord then does not
+// show its guilds again.
+func (g *Guild) beginsWithout() (absent, unintroduced bool) {
+	g.c.onShard(g.shard(), func(s *shardState) {
+		_, in := s.member[g.id]
+		absent, unintroduced = s.member != nil && !in, s.member == nil && s.resumed
+	})
+	return absent, unintroduced
 }
+
+func (g *Guild) shard() int { return g.c.ShardOf(g.id) }
 
 // introduce reads what Discord shows of a guild at the beginning of a new session.
 func (g *Guild) introduce(ctx context.Context) error {
 	if err := g.refresh(ctx); err != nil {
 		return err
 	}
-	own, err := g.c.bot.Rest.GetMember(g.id, g.c.Bot(), rest.WithCtx(ctx))
+	own, err := readAgain(ctx, func() (*discord.Member, error) { return g.c.bot.Rest.GetMember(g.id, g.c.Bot(), rest.WithCtx(ctx)) })
 	if err != nil {
 		return g.c.explain(err)
 	}
@@ -219,7 +223,10 @@ const pageReads = 3
 func (g *Guild) chunked(ctx context.Context) (proof, error) {
 	g.asked = time.Now()
 	p, err := g.read(func(visit func([]discord.Member)) error {
-		_, err := g.c.chunks.all(ctx, g.c.bot, g.id, visit)
+		to, err := g.c.asks(g.id, (*sendBudget).takeWhole)
+		if err == nil {
+			_, err = g.c.chunks.all(ctx, to, g.id, visit)
+		}
 		return err
 	})
 	if err != nil && ctx.Err() != nil {
@@ -275,7 +282,9 @@ const pageSize = 1000
 func (g *Guild) pages(ctx context.Context, visit func([]discord.Member)) error {
 	var after snowflake.ID
 	for {
-		members, err := g.c.bot.Rest.GetMembers(g.id, pageSize, after, rest.WithCtx(ctx))
+		members, err := readAgain(ctx, func() ([]discord.Member, error) {
+			return g.c.bot.Rest.GetMembers(g.id, pageSize, after, rest.WithCtx(ctx))
+		})
 		if err != nil {
 			return g.c.explain(err)
 		}
@@ -334,7 +343,7 @@ func (g *Guild) refresh(ctx context.Context) error {
 		if current {
 			return nil
 		}
-		now, err := g.c.bot.Rest.GetGuild(g.id, false, rest.WithCtx(ctx))
+		now, err := readAgain(ctx, func() (*discord.RestGuild, error) { return g.c.bot.Rest.GetGuild(g.id, false, rest.WithCtx(ctx)) })
 		switch {
 		case status(err) == http.StatusNotFound, rest.IsJSONErrorCode(err, rest.JSONErrorCodeMissingAccess):
 			return notInGuild(g.id).Because(err)
@@ -368,7 +377,7 @@ func (g *Guild) Member(ctx context.Context, id snowflake.ID) (guild audit.Guild,
 // look reads one member and begins to watch them.
 func (g *Guild) look(ctx context.Context, id snowflake.ID) (*trace, *discord.Member, error) {
 	t := g.m.follow(id)
-	now, err := g.c.bot.Rest.GetMember(g.id, id, rest.WithCtx(ctx))
+	now, err := readAgain(ctx, func() (*discord.Member, error) { return g.c.bot.Rest.GetMember(g.id, id, rest.WithCtx(ctx)) })
 	if rest.IsJSONErrorCode(err, rest.JSONErrorCodeUnknownMember, rest.JSONErrorCodeUnknownUser) {
 		return t, nil, ErrNotMember
 	}
@@ -377,23 +386,6 @@ func (g *Guild) look(ctx context.Context, id snowflake.ID) (*trace, *discord.Mem
 	}
 	g.m.note(t, now.RoleIDs)
 	return t, now, nil
-}
-
-// Members reads up to MaxNamed members over the gateway, which costs no REST budget. Who is not there is missing from the answer.
-func (g *Guild) Members(ctx context.Context, ids []snowflake.ID) (audit.Guild, []audit.Member, error) {
-	if len(ids) > MaxNamed {
-		return audit.Guild{}, nil, problem.Usagef("%d members were named, and Discord takes %d at once", len(ids), MaxNamed)
-	}
-	if err := g.refresh(ctx); err != nil {
-		return audit.Guild{}, nil, err
-	}
-	now, err := g.c.chunks.some(ctx, g.c.bot, g.id, ids)
-	if err != nil {
-		return audit.Guild{}, nil, err
-	}
-	guild, members := g.m.facts(now)
-	slices.SortFunc(members, func(a, b audit.Member) int { return cmp.Compare(a.ID, b.ID) })
-	return guild, slices.CompactFunc(members, func(a, b audit.Member) bool { return a.ID == b.ID }), nil
 }
 
 func (m *mirror) isComplete() bool {
@@ -422,7 +414,7 @@ type Headcount struct {
 
 // Headcount counts without copying any member, and asks Discord for nothing.
 func (g *Guild) Headcount() Headcount {
-	h := Headcount{At: time.Now(), Visible: g.visible()}
+	h := Headcount{At: time.Now(), Visible: g.Visible()}
 	g.m.mu.Lock()
 	defer g.m.mu.Unlock()
 	h.Guild, h.Members, h.Holders, h.Complete, h.Revision = g.m.guild, len(g.m.members), g.m.held, g.m.complete, g.m.changes

@@ -66,9 +66,11 @@ type Limiter struct {
 	buckets map[string]*bucket // that name, or method and route, and the major parameters
 	tokens  float64            // of the global rate, at filled
 	filled  time.Time
-	pause   time.Time // nothing is sent before: a global 429 or an address block
+	pause   time.Time // nothing is sent before: the address is blocked, or the edge before Discord has enough
+	global  time.Time // nothing under the global limit is sent before: a global 429
 	invalid []time.Time
 	warned  bool
+	counts  RequestStats
 	away    time.Time // until then the shared budget is not asked: it did not answer
 	closed  chan struct{}
 	once    sync.Once
@@ -116,7 +118,7 @@ func (l *Limiter) MaxRetries() int { return 5 }
 func (l *Limiter) Reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.hashes, l.pause = map[string]string{}, time.Time{}
+	l.hashes, l.pause, l.global = map[string]string{}, time.Time{}, time.Time{}
 	maps.DeleteFunc(l.buckets, func(_ string, b *bucket) bool { return b.idle() })
 }
 
@@ -128,7 +130,21 @@ type contextKey int
 const (
 	priorityKey contextKey = iota
 	reservationKey
+	patienceKey
 )
+
+// WithPatience bounds how long requests made under the context wait for their turn: a longer wait is a BusyError at once.
+func WithPatience(ctx context.Context, most time.Duration) context.Context {
+	return context.WithValue(ctx, patienceKey, most)
+}
+
+// tooLong is a BusyError if a wait is longer than whoever asks has patience for.
+func tooLong(ctx context.Context, wait time.Duration) error {
+	if most, bounded := ctx.Value(patienceKey).(time.Duration); bounded && wait > most {
+		return &BusyError{Wait: wait}
+	}
+	return nil
+}
 
 // WithPriority says how urgent the requests made under the context are. Without it they are live.
 func WithPriority(ctx context.Context, p Priority) context.Context {
@@ -192,6 +208,7 @@ func (l *Limiter) Wait(ctx context.Context, e *rest.CompiledEndpoint) error {
 // acquire waits until a request to one of the endpoints may be sent, and says which: the first that may.
 func (l *Limiter) acquire(ctx context.Context, p Priority, endpoints ...*rest.CompiledEndpoint) (int, error) {
 	waits := false
+	began := time.Now()
 	for {
 		l.mu.Lock()
 		now := time.Now()
@@ -207,14 +224,22 @@ func (l *Limiter) acquire(ctx context.Context, p Priority, endpoints ...*rest.Co
 			l.mu.Unlock()
 			wait := l.shared(ctx, endpoints[which], p)
 			if wait == 0 {
+				l.waited(time.Since(began))
 				return which, nil
 			}
 			l.giveBack(endpoints[which])
 			waits = false
+			if err := tooLong(ctx, wait); err != nil {
+				return 0, err
+			}
 			if err := l.sleep(ctx, wait, nil, nil); err != nil {
 				return 0, err
 			}
 			continue
+		}
+		if err := tooLong(ctx, soonest.Sub(now)); err != nil {
+			l.mu.Unlock()
+			return 0, err
 		}
 		waits = true
 		l.wait(p, 1, endpoints)
@@ -256,6 +281,9 @@ func (l *Limiter) wait(p Priority, more int, endpoints []*rest.CompiledEndpoint)
 func (l *Limiter) admit(now time.Time, b *bucket, e *rest.CompiledEndpoint, p Priority) (time.Time, bool) {
 	if l.pause.After(now) {
 		return l.pause, false
+	}
+	if l.global.After(now) && !exempt(e) {
+		return l.global, false
 	}
 	b.roll(now)
 	switch {
@@ -325,6 +353,7 @@ func (l *Limiter) Unlock(e *rest.CompiledEndpoint, rs *http.Response) error {
 	b, now := l.bucket(e), time.Now()
 	b.inflight--
 	defer func() { b.awake() }()
+	l.counted(e, rs)
 	if rs == nil {
 		return nil
 	}
@@ -352,10 +381,12 @@ func (l *Limiter) tooMany(b *bucket, h http.Header, now time.Time) {
 		l.invalid = append(l.invalid, now)
 	}
 	wait := patience(h)
-	if everywhere(h) {
-		if until := now.Add(wait); until.After(l.pause) {
-			l.pause = until
-		}
+	switch until := now.Add(wait); {
+	case global(h):
+		l.global = later(l.global, until)
+		return
+	case everywhere(h):
+		l.pause = later(l.pause, until)
 		return
 	}
 	b.limit, b.remaining, b.reset = max(b.limit, 1), 0, now.Add(wait)
@@ -438,9 +469,22 @@ func (l *Limiter) sleep(ctx context.Context, d time.Duration, wake, other <-chan
 	return nil
 }
 
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 func route(e *rest.CompiledEndpoint) string { return e.Endpoint.Method + " " + e.Endpoint.Route }
 
-// exempt routes do not count in the global rate (docs: topics/rate-limits).
+// answers reports whether a request answers an interaction: within 3 s, in a bucket that nobody else has, and not under the global
+// limit (docs: topics/rate-limits).
+func answers(e *rest.CompiledEndpoint) bool {
+	return strings.Contains(e.Endpoint.Route, "{interaction.token}")
+}
+
+// exempt routes do not count in the global rate.
 func exempt(e *rest.CompiledEndpoint) bool {
-	return strings.Contains(e.Endpoint.Route, "{interaction.token}") || strings.HasPrefix(e.Endpoint.Route, "/webhooks/{webhook.id}/{webhook.token}")
+	return answers(e) || strings.HasPrefix(e.Endpoint.Route, "/webhooks/{webhook.id}/{webhook.token}")
 }

@@ -216,6 +216,77 @@ func TestAGlobal429StopsEverything(t *testing.T) {
 	}
 }
 
+// slowBudget is a shared budget that takes its time.
+type slowBudget struct{}
+
+func (slowBudget) Admit(context.Context, string, bool, bool, int) (time.Duration, error) {
+	time.Sleep(200 * time.Millisecond)
+	return 0, nil
+}
+func (slowBudget) Learn(context.Context, string, int, int, time.Duration) error { return nil }
+func (slowBudget) GiveBack(context.Context, string) error                       { return nil }
+func (slowBudget) Pause(context.Context, time.Duration) error                   { return nil }
+
+// The answer to a command has 3 s; whatever else waits must not hold it up.
+func TestAnAnswerToAnInteractionWaitsForNothingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := &slowBudget{}
+		l := discord.NewLimiter(discord.LimiterConfig{Shared: shared})
+		if err := l.Wait(t.Context(), removeRole(1)); err != nil {
+			t.Fatal(err)
+		}
+		ctx, end := context.WithCancel(t.Context())
+		var bulk sync.WaitGroup
+		for n := range 500 {
+			bulk.Go(func() {
+				if _, err := l.Reserve(ctx, discord.Bulk, removeRole(n)); err == nil {
+					t.Error("a bulk request was let through")
+				}
+			})
+		}
+		synctest.Wait()
+		if err := l.Unlock(removeRole(1), refusal(429, "X-RateLimit-Global", "true", "Retry-After", "60", "Via", "1.1 google")()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		start := time.Now()
+		for n := range 3 {
+			for _, e := range []*rest.CompiledEndpoint{
+				rest.CreateInteractionResponse.Compile(nil, snowflake.ID(n), "token"+strconv.Itoa(n)),
+				rest.UpdateInteractionResponse.Compile(nil, snowflake.ID(42), "token"+strconv.Itoa(n)),
+				rest.CreateFollowupMessage.Compile(nil, snowflake.ID(42), "token"+strconv.Itoa(n)),
+			} {
+				if err := l.Wait(t.Context(), e); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if waited := time.Since(start); waited > 0 {
+			t.Errorf("the answers waited %v", waited)
+		}
+		end()
+		bulk.Wait()
+	})
+}
+
+func TestWhoseTurnComesTooLateIsToldHowLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := discord.NewLimiter(discord.LimiterConfig{})
+		if err := send(t.Context(), l, removeRole(1), refusal(429, "X-RateLimit-Global", "true", "Retry-After", "60", "Via", "1.1 google")); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		err := l.Wait(discord.WithPatience(t.Context(), 5*time.Second), removeRole(2))
+		busy, ok := errors.AsType[*discord.BusyError](err)
+		if !ok || busy.Wait < 59*time.Second || !errors.Is(err, discord.ErrNotSent) || time.Since(start) > 0 {
+			t.Errorf("error %v after %v", err, time.Since(start))
+		}
+		if err := l.Wait(discord.WithPatience(t.Context(), 2*time.Minute), removeRole(2)); err != nil || time.Since(start) < 59*time.Second {
+			t.Errorf("whoever has patience: %v after %v", err, time.Since(start))
+		}
+	})
+}
+
 func TestRefusalsStopEverythingLongBeforeTheBan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		warned := ""

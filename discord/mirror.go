@@ -163,12 +163,13 @@ func (m *mirror) dropRole(id snowflake.ID) {
 	}
 }
 
-// put takes a member as an event or a single read shows them.
-func (m *mirror) put(member *discord.Member, joined bool) {
+// put takes a member as an event or a single read shows them, and says whether they hold other roles than were known.
+func (m *mirror) put(member *discord.Member, joined bool) (other bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.row(member)
 	old, known := m.members[member.User.ID]
+	other = !known && len(member.RoleIDs) > 0 || known && old.set&rowSet != r.set&rowSet
 	if known {
 		m.hold(old, -1)
 	}
@@ -188,6 +189,7 @@ func (m *mirror) put(member *discord.Member, joined bool) {
 		m.place()
 	}
 	m.traces[member.User.ID].saw(sighting{roles: member.RoleIDs})
+	return other
 }
 
 // drop forgets a member who left.

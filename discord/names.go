@@ -14,14 +14,15 @@ type Name struct {
 	User  string // the account's username
 }
 
-// Names asks over the gateway what up to MaxNamed members are called; nothing of it is kept here. Who is not there is missing.
+// Names asks what up to MaxNamed members are called; nothing of it is kept here. Who is not there is missing, and so is whoever cannot
+// be read.
 func (g *Guild) Names(ctx context.Context, ids []snowflake.ID) (_ map[snowflake.ID]Name, err error) {
 	defer wrap.Err(&err, "names of %d members of guild %d", len(ids), g.id)
 	names := map[snowflake.ID]Name{}
 	if len(ids) == 0 {
 		return names, nil
 	}
-	members, err := g.c.chunks.some(ctx, g.c.bot, g.id, ids[:min(len(ids), MaxNamed)])
+	members, err := g.named(ctx, ids[:min(len(ids), MaxNamed)])
 	for _, m := range members {
 		names[m.User.ID] = Name{Shown: m.EffectiveName(), User: m.User.Username}
 	}

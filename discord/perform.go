@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/disgoorg/disgo/discord"
 	"github.com/disgoorg/disgo/rest"
 	"github.com/disgoorg/snowflake/v2"
 
@@ -241,7 +242,9 @@ func (g *Guild) lookAgain(done []audit.Outcome, o Offer) {
 		}
 		ctx, end := context.WithTimeout(WithPriority(context.Background(), Spare), againWithin)
 		defer end()
-		now, err := g.c.bot.Rest.GetMember(g.id, done[0].Action.Member, rest.WithCtx(ctx))
+		now, err := readAgain(ctx, func() (*discord.Member, error) {
+			return g.c.bot.Rest.GetMember(g.id, done[0].Action.Member, rest.WithCtx(ctx))
+		})
 		if err != nil {
 			return
 		}

@@ -66,7 +66,7 @@ func (l *Limiter) tellShared(e *rest.CompiledEndpoint, rs *http.Response) {
 
 // ask puts a question to the shared budget, if there is one and it has answered lately.
 func (l *Limiter) ask(ctx context.Context, e *rest.CompiledEndpoint, question func(ctx context.Context, key string) error) {
-	if l.cfg.Shared == nil {
+	if l.cfg.Shared == nil || answers(e) { // no other process has this interaction
 		return
 	}
 	l.mu.Lock()

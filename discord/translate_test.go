@@ -84,14 +84,14 @@ func FuzzPayload(f *testing.F) {
 			t.Skip("disgo does not take it")
 		}
 		c, events := quietClient()
-		c.watch(0, 1, gateway.EventTypeReady, gateway.EventReady{})
+		c.watch(gatewayOfShard{}, 1, gateway.EventTypeReady, gateway.EventReady{})
 		known, err := gateway.UnmarshalEventData([]byte(payloads[gateway.EventTypeGuildCreate][0]), gateway.EventTypeGuildCreate)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.watch(0, 2, gateway.EventTypeGuildCreate, known)
+		c.watch(gatewayOfShard{}, 2, gateway.EventTypeGuildCreate, known)
 		for n := range 2 {
-			c.watch(0, 3+n, gateway.EventType(kind), data)
+			c.watch(gatewayOfShard{}, 3+n, gateway.EventType(kind), data)
 		}
 		for _, e := range *events {
 			if e.Scope == audit.OneMember && (e.Member == 0 || e.Guild == 0) || e.Scope == audit.RoleHolders && (e.Role == 0 || e.Guild == 0) {

@@ -11,45 +11,58 @@ import (
 )
 
 // watch sees every event first, on the goroutine that reads the socket: it keeps the mirror and says why to look again.
-func (c *Client) watch(shard, sequence int, t gateway.EventType, data gateway.EventData) {
-	if t == gateway.EventTypeRaw { // comes before each event, also before those that disgo does not know
-		c.count(shard, sequence, data)
+func (c *Client) watch(g gateway.Gateway, sequence int, t gateway.EventType, data gateway.EventData) {
+	shard := g.ShardID()
+	switch t {
+	case gateway.EventTypeRaw: // comes before each event, also before those that disgo does not know
+		c.number(shard, sequence, data)
+		return
+	case gateway.EventTypeHeartbeatAck:
+		latency := g.Latency()
+		c.onShard(shard, func(s *shardState) { s.stats.heard(t, latency) })
 		return
 	}
-	c.keep(data)
+	roles := c.keep(shard, data)
 	if e, ok := translate(data, shard, time.Now()); ok && c.onEvent != nil {
+		e.Roles = roles
 		c.onEvent(e)
 	}
 }
 
-// count notices events that never came: their numbers are missing.
-func (c *Client) count(shard, sequence int, data gateway.EventData) {
+// number counts an event, and notices those that never came: their numbers are missing.
+func (c *Client) number(shard, sequence int, data gateway.EventData) {
 	raw, ok := data.(gateway.EventRaw)
 	if !ok {
 		return
 	}
-	c.mu.Lock()
-	last := c.sequences[shard]
-	c.sequences[shard] = sequence
-	c.mu.Unlock()
-	// Ready begins a new count; a repetition is harmless.
-	if raw.EventType == gateway.EventTypeReady || last == 0 || sequence <= last+1 {
+	lost := 0
+	c.onShard(shard, func(s *shardState) {
+		last := s.session.Sequence
+		s.session.Sequence = sequence
+		s.stats.heard(raw.EventType, 0)
+		// Ready begins a new count; a repetition is harmless.
+		if raw.EventType != gateway.EventTypeReady && last > 0 && sequence > last+1 {
+			lost = sequence - last - 1
+			s.stats.Lost += uint64(lost)
+		}
+	})
+	if lost == 0 {
 		return
 	}
-	c.log.Warn("gateway events were lost", "shard", shard, "events", sequence-last-1)
-	c.doubtAll()
+	c.log.Warn("gateway events were lost", "shard", shard, "events", lost)
+	c.doubtAll(shard)
 	if c.onEvent != nil {
 		c.onEvent(audit.Event{Scope: audit.WholeGuild, Why: audit.SessionNew, Seen: time.Now(), Shard: shard})
 	}
 }
 
-// keep brings the mirrors in line with an event.
-func (c *Client) keep(data gateway.EventData) {
+// keep brings the mirrors in line with an event, and says whether a member holds other roles than were known.
+func (c *Client) keep(shard int, data gateway.EventData) (roles bool) {
 	switch p := data.(type) {
 	case gateway.EventGuildMemberAdd:
-		c.withMirror(p.GuildID, func(m *mirror) { m.put(&p.Member, true) })
+		c.withMirror(p.GuildID, func(m *mirror) { roles = m.put(&p.Member, true) })
 	case gateway.EventGuildMemberUpdate:
-		c.withMirror(p.GuildID, func(m *mirror) { m.put(&p.Member, false) })
+		c.withMirror(p.GuildID, func(m *mirror) { roles = m.put(&p.Member, false) })
 	case gateway.EventGuildMemberRemove:
 		c.withMirror(p.GuildID, func(m *mirror) { m.drop(p.User.ID) })
 	case gateway.EventGuildRoleCreate:
@@ -67,30 +80,34 @@ func (c *Client) keep(data gateway.EventData) {
 	case gateway.EventGuildDelete:
 		c.disappear(p.ID)
 	case gateway.EventReady:
-		c.begin(p) // a new session: events may have been missed
+		c.begin(shard, p) // a new session: events may have been missed
 	case gateway.EventResumed:
-		c.mu.Lock()
-		c.resumed = true
-		c.mu.Unlock()
-		c.beginOnce.Do(func() { close(c.begun) })
+		c.onShard(shard, func(s *shardState) {
+			s.stats.Resumes++
+			s.resumed = s.resumed || s.member == nil
+			s.hears()
+		})
 	case gateway.EventRateLimited:
 		c.chunks.limited(p)
 	}
+	return roles
 }
 
 // begin takes a new session: which guilds there are, and that events may have been missed.
-func (c *Client) begin(ready gateway.EventReady) {
-	c.mu.Lock()
-	if ready.User.ID != 0 {
-		c.user = ready.User.ID
-	}
-	c.member = map[snowflake.ID]struct{}{}
-	for _, g := range ready.Guilds {
-		c.member[g.ID] = struct{}{}
-	}
-	c.mu.Unlock()
-	c.beginOnce.Do(func() { close(c.begun) })
-	c.doubtAll()
+func (c *Client) begin(shard int, ready gateway.EventReady) {
+	c.onShard(shard, func(s *shardState) {
+		if ready.User.ID != 0 {
+			c.user = ready.User.ID
+		}
+		s.session.ID, s.session.ResumeURL = ready.SessionID, ready.ResumeGatewayURL
+		s.stats.Sessions++
+		s.member = map[snowflake.ID]struct{}{}
+		for _, g := range ready.Guilds {
+			s.member[g.ID] = struct{}{}
+		}
+		s.hears()
+	})
+	c.doubtAll(shard)
 }
 
 // appear takes a guild that came into sight, and lets those go who wait for it.
@@ -129,10 +146,9 @@ func (c *Client) withMirror(guild snowflake.ID, do func(*mirror)) {
 	}
 }
 
-func (c *Client) doubtAll() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, g := range c.guilds {
+// doubtAll says of every guild of a shard that events may have been missed.
+func (c *Client) doubtAll(shard int) {
+	for _, g := range c.guildsOf(shard) {
 		g.m.doubt()
 	}
 }

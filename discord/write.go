@@ -35,17 +35,28 @@ func (w *write) options() []rest.RequestOpt {
 
 // repeat calls until Discord answers anything but that it failed. Only for calls that may be made twice. Sent says that Discord may
 // have heard of one that failed.
-func (w *write) repeat(call func() error) (sent bool, err error) {
+func (w *write) repeat(call func() error) (sent bool, err error) { return repeat(w.ctx, call) }
+
+func repeat(ctx context.Context, call func() error) (sent bool, err error) {
 	for n := range attempts {
 		if err = call(); err == nil || !passing(err) {
 			return sent, err
 		}
 		sent = sent || !errors.Is(err, ErrNotSent)
-		if n+1 < attempts && w.rest(firstPause<<n+rand.N(firstPause)) != nil {
+		if n+1 < attempts && pause(ctx, n) != nil {
 			return sent, err
 		}
 	}
 	return sent, err
+}
+
+// readAgain reads something, again where Discord, or the way to it, failed.
+func readAgain[T any](ctx context.Context, read func() (T, error)) (answer T, err error) {
+	_, err = repeat(ctx, func() (err error) {
+		answer, err = read()
+		return err
+	})
+	return answer, err
 }
 
 // passing reports whether it may work in a moment: Discord's own fault, or no answer.
@@ -156,7 +167,7 @@ func (w *write) array(actions []audit.Action) []audit.Outcome {
 			return outcomes
 		}
 		sent = sent || !stale
-		if err := w.rest(firstPause<<n + rand.N(firstPause)); err != nil {
+		if pause(w.ctx, n) != nil {
 			return all(failedRead(sent), codeNetwork)
 		}
 		w.g.m.follow(w.member) // what was read no longer counts
@@ -172,14 +183,15 @@ func failedRead(sent bool) audit.Result {
 	return audit.NotTried
 }
 
-func (w *write) rest(d time.Duration) error {
-	t := time.NewTimer(d)
+// pause waits before the next attempt, longer after each and never exactly as long as others do.
+func pause(ctx context.Context, n int) error {
+	t := time.NewTimer(firstPause<<n + rand.N(firstPause))
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return nil
-	case <-w.ctx.Done():
-		return context.Cause(w.ctx)
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package notify turns what a run came to into a message: what was found, what was done, what was held and by which brake, how the
-// sources stood, and how long it took.
+// sources stood, and how long it took, in the language of those who read it.
 //
 // What must stay true: a message holds no name and no id of a person, whatever it is made from; it can be posted where everybody reads.
 package notify
@@ -65,6 +65,12 @@ type Message struct {
 	At     time.Time // zero: none
 }
 
+// File goes with a message: a whole list as CSV or JSON. Whoever makes it answers for what is in it.
+type File struct {
+	Name string // with its ending, such as findings.csv
+	Data []byte
+}
+
 // Discord's limits, in characters.
 const (
 	maxTitle  = 256
@@ -74,9 +80,9 @@ const (
 	maxFooter = 2048
 )
 
-// fit cuts everything to what Discord takes and takes out what must not be in it.
-func (m Message) fit(keep map[string]struct{}) Message {
-	clean := func(text string, most int) string { return cut(redact(text, keep), most) }
+// fit cuts everything to what Discord takes, and puts a word in the place of what must not be in it.
+func (m Message) fit(keep map[string]struct{}, hidden string) Message {
+	clean := func(text string, most int) string { return cut(redact(text, hidden, keep), most) }
 	m.Title, m.Text, m.Footer = clean(m.Title, maxTitle), clean(m.Text, maxText), clean(m.Footer, maxFooter)
 	for i, f := range m.Fields {
 		m.Fields[i] = Field{clean(f.Name, maxTitle), clean(f.Value, maxField)}

@@ -13,10 +13,24 @@ import (
 	"pgregory.net/rapid"
 
 	"gatecamp/audit"
+	"gatecamp/i18n"
 	"gatecamp/storage"
 )
 
 var began = time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)
+
+func in(t interface {
+	Helper()
+	Fatal(...any)
+}, locale string,
+) *i18n.Printer {
+	t.Helper()
+	c, err := i18n.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.For(locale)
+}
 
 // acted is a run that took five roles, and whose kicks a brake held.
 func acted() Run {
@@ -37,19 +51,39 @@ func acted() Run {
 }
 
 func TestAMessageSaysWhatWasDoneHeldAndWhy(t *testing.T) {
-	got := Render(acted())
+	got := Render(in(t, "en-US"), acted())
 	want := Message{
 		Title: "Run 7 succeeded", Tone: Held, At: began.Add(12300 * time.Millisecond),
 		Text: "5 changes were made, to 4 members. A brake held a part of the plan: look at it before you reset the brake.",
 		Fields: []Field{
 			{"Members", "4 strangers to Auth\n2 with a role too many\n34 in order"},
-			{"Findings", "6 new, 0 changed, 0 gone\nwanted: 5 strip, 1 strip kick\nALERT: 1 privileged role in the wrong hands"},
-			{"Done", "planned: 5 kick, 6 remove role\ncame to: 5 done, 1 refused"},
+			{"Findings", "6 new, 0 changed, 0 gone\nwanted: 5 strips, 1 strip and kick\nALERT: 1 privileged role in the wrong hands"},
+			{"Done", "planned: 5 kicks, 6 roles removed\ncame to: 5 done, 1 refused"},
 			{"Held", "kicks: 5 asked, 3 allowed in one run\nholders of the role `Dir'ectors`: 9 asked, 2 allowed in 24 hours"},
-			{"Not done", "1 × role above bot"},
+			{"Not done", "1 × the role is above the bot's highest role"},
 			{"Sources", "Auth: healthy\nDiscord: every one of 40 members seen"},
 		},
-		Footer: "guild 900000000000000001 · took 12.3s · plan 0123456789ab",
+		Footer: "guild 900000000000000001 · took 12 seconds · plan 0123456789ab",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("message (-want +got):\n%s", diff)
+	}
+}
+
+func TestAMessageIsToldInTheGuildsLanguage(t *testing.T) {
+	got := Render(in(t, "ru"), acted())
+	want := Message{
+		Title: "Проверка 7 завершена", Tone: Held, At: began.Add(12300 * time.Millisecond),
+		Text: "Сделано 5 изменений, у 4 участников. Предохранитель задержал часть плана: посмотрите её, прежде чем сбрасывать предохранитель.",
+		Fields: []Field{
+			{"Участники", "4 посторонних для Auth\n2 с лишней ролью\n34 в порядке"},
+			{"Расхождения", "новых 6, изменилось 0, исчезло 0\nпо политике: снять роли — 5, снять роли и исключить — 1\nТРЕВОГА: 1 привилегированная роль не в тех руках"},
+			{"Сделано", "в плане: 5 киков, 6 снятых ролей\nвышло: 5 сделано, 1 отказ"},
+			{"Задержано", "кики: нужно 5, можно 3 за одну проверку\nучастники с ролью `Dir'ectors`: нужно 9, можно 2 за 24 часа"},
+			{"Не сделано", "1 × роль стоит выше высшей роли бота"},
+			{"Источники", "Auth: в порядке\nDiscord: виден каждый, всего 40 участников"},
+		},
+		Footer: "сервер 900000000000000001 · длилась 12 секунд · план 0123456789ab",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)
@@ -71,13 +105,13 @@ func TestTheFirstSentenceAndTheToneAgree(t *testing.T) {
 		"Auth doubtful":    {func(r *Run) { r.Auth.Health = audit.Doubtful; r.Summary.Results = nil }, Held, "reported only"},
 		"a part was seen":  {func(r *Run) { r.Complete = false }, Held, "Not every member was seen"},
 		"some went wrong":  {func(r *Run) { r.State = storage.CompletedWithErrors }, Trouble, "5 changes were made"},
-		"the disk is full": {func(r *Run) { r.State, r.Error = storage.Failed, "database_full" }, Trouble, "because of: database full"},
+		"the disk is full": {func(r *Run) { r.State, r.Error = storage.Failed, "database_full" }, Trouble, "because the database is full"},
 		"collateral loss":  {func(r *Run) { r.Summary.Results = map[string]int{"collateral": 1} }, Trouble, "1 change was made"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := acted()
 			c.change(&r)
-			m := Render(r)
+			m := Render(in(t, "en-US"), r)
 			if m.Tone != c.tone || !strings.Contains(m.Text, c.says) {
 				t.Errorf("%s: %q, want %s and %q", m.Tone, m.Text, c.tone, c.says)
 			}
@@ -93,7 +127,7 @@ func blind(r *Run) {
 func TestAnOutageIsNamed(t *testing.T) {
 	r := acted()
 	blind(&r)
-	text := fmt.Sprint(Render(r))
+	text := fmt.Sprint(Render(in(t, "en-US"), r))
 	for _, want := range []string{"Auth: blind", "it could not be read", "no finding was opened or closed"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing: %s", want, text)
@@ -114,7 +148,7 @@ func TestNoPersonAndNoSecretIsInAMessage(t *testing.T) {
 		r.Error, r.State = text, storage.Failed
 		r.Roles[900000000000000012] = text + strings.Repeat("x", rapid.IntRange(0, 300).Draw(t, "long"))
 		r.Summary.Codes[text], r.Summary.Planned[text], r.Categories[text] = 1, 2, 3
-		m := Render(r)
+		m := Render(in(t, "en-US"), r)
 		var all strings.Builder
 		all.WriteString(m.Title + m.Text + m.Footer)
 		for _, f := range m.Fields {
@@ -139,7 +173,7 @@ func TestAMessageFitsWhatDiscordTakes(t *testing.T) {
 	for i := range 400 {
 		r.Summary.Codes[fmt.Sprintf("code_number_%d", i)] = i
 	}
-	for _, f := range Render(r).Fields {
+	for _, f := range Render(in(t, "en-US"), r).Fields {
 		if n := utf8.RuneCountInString(f.Value); n > maxField || n == 0 {
 			t.Errorf("field %s has %d characters", f.Name, n)
 		}

@@ -4,8 +4,6 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
-
-	"github.com/disgoorg/snowflake/v2"
 )
 
 // What must not stand in a message, wherever it came from: an address with a credential, a mention, and every id that is not the
@@ -16,9 +14,7 @@ var (
 	ids       = regexp.MustCompile(`\d{15,}`)
 )
 
-const hidden = "[hidden]"
-
-func redact(text string, keep map[string]struct{}) string {
+func redact(text, hidden string, keep map[string]struct{}) string {
 	text = addresses.ReplaceAllString(text, hidden)
 	text = mentions.ReplaceAllString(text, hidden)
 	return ids.ReplaceAllStringFunc(text, func(id string) string {
@@ -36,15 +32,6 @@ func (r *Run) kept() map[string]struct{} {
 		keep[id.String()] = struct{}{}
 	}
 	return keep
-}
-
-// role names a role. The name is another person's text: it cannot format, mention or move anything.
-func (r *Run) role(id snowflake.ID) string {
-	name, known := r.Roles[id]
-	if !known {
-		return "a role that is gone"
-	}
-	return "`" + plain(name) + "`"
 }
 
 // plain is a text on one line that does not end a stretch of code.

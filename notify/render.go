@@ -1,32 +1,40 @@
 package notify
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"time"
+
+	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/audit"
+	"gatecamp/i18n"
 	"gatecamp/storage"
 )
 
-// Render makes the message about a run.
-func Render(r Run) Message {
-	m := Message{Title: r.title(), Text: r.text(), Tone: r.tone(), At: r.Ended}
+// Render makes the message about a run, in the printer's language.
+func Render(p *i18n.Printer, run Run) Message {
+	r := told{Run: &run, p: p}
+	m := Message{Title: p.T(i18n.NotifyTitle, i18n.Args{"Run": r.ID, "State": p.RunState(r.State)}), Text: r.text(), Tone: r.tone(), At: r.Ended}
 	m.Fields = slices.DeleteFunc([]Field{
-		{"Members", r.members()},
-		{"Findings", r.findings()},
-		{"Done", r.done()},
-		{"Held", r.held()},
-		{"Not done", r.undone()},
-		{"Sources", r.sources()},
+		{p.T(i18n.NotifyMembers), r.members()},
+		{p.T(i18n.NotifyFindings), r.findings()},
+		{p.T(i18n.NotifyDone), r.done()},
+		{p.T(i18n.NotifyHeld), r.held()},
+		{p.T(i18n.NotifyUndone), r.undone()},
+		{p.T(i18n.NotifySources), r.sources()},
 	}, func(f Field) bool { return f.Value == "" })
-	m.Footer = fmt.Sprintf("guild %d · %s", r.Summary.Guild, r.lasted())
+	m.Footer = p.T(i18n.NotifyFooter, i18n.Args{"Guild": r.Summary.Guild, "Took": r.lasted()})
 	if d := r.Summary.Digest; d != "" {
-		m.Footer += " · plan " + d[:min(12, len(d))]
+		m.Footer += " · " + p.T(i18n.NotifyPlan, i18n.Args{"Digest": d[:min(12, len(d))]})
 	}
-	return m.fit(r.kept())
+	return m.fit(r.kept(), p.T(i18n.NotifyHidden))
+}
+
+// told is a run and the language in which it is told.
+type told struct {
+	*Run
+	p *i18n.Printer
 }
 
 func (r *Run) did() int {
@@ -47,185 +55,148 @@ func (r *Run) tone() Tone {
 	return Quiet
 }
 
-func (r *Run) title() string {
-	return fmt.Sprintf("Run %d %s", r.ID, map[storage.RunState]string{
-		storage.Pending: "waits", storage.Running: "is at work", storage.Succeeded: "succeeded", storage.CompletedWithErrors: "completed with errors",
-		storage.Failed: "failed", storage.Interrupted: "was interrupted", storage.Abandoned: "was given up",
-		storage.DeadlineExceeded: "ran out of time", storage.Cancelled: "was stopped by a person",
-	}[r.State])
-}
-
 // text is the one sentence that a person reads who reads no more.
-func (r *Run) text() string {
-	var s string
-	switch n := r.did(); {
-	case n > 0:
-		s = fmt.Sprintf("%s made, to %s.", count(n, "change was", "changes were"), count(r.Summary.Members, "member", "members"))
-	case r.Auth.Health == audit.Blind:
-		s = "Nothing was changed."
-	case r.DryRun:
-		s = "It only looked; nothing was changed."
-	case len(r.Summary.Planned) == 0:
-		s = "Nothing had to be done, and nothing was changed."
-	default:
-		s = "Nothing was changed."
-	}
+func (r *told) text() string {
+	sentences := []string{r.deed()}
 	switch {
 	case r.Auth.Health == audit.Blind:
-		s += " Auth could not be believed, so nobody was judged: no finding was opened or closed."
+		sentences = append(sentences, r.p.T(i18n.NotifyBlind))
 	case r.Auth.Health == audit.Doubtful:
-		s += " Auth looks wrong, so everything was reported only."
+		sentences = append(sentences, r.p.T(i18n.NotifyDoubtful))
 	case !r.Complete && r.Members > 0:
-		s += " Not every member was seen, so nobody was touched and no finding was closed."
+		sentences = append(sentences, r.p.T(i18n.NotifyPartial))
 	case len(r.Holds) > 0:
-		s += " A brake held a part of the plan: look at it before you reset the brake."
+		sentences = append(sentences, r.p.T(i18n.NotifyBraked))
 	}
 	if r.Error != "" && r.State != storage.CompletedWithErrors {
-		s += " It ended because of: " + words(r.Error) + "."
+		why, _ := r.p.Code(plain(r.Error))
+		sentences = append(sentences, r.p.T(i18n.NotifyBecause, i18n.Args{"Why": why}))
 	}
-	return s
+	return strings.Join(sentences, " ")
 }
 
-func (r *Run) members() string {
+// deed says what was done, or that nothing was.
+func (r *told) deed() string {
+	switch n := r.did(); {
+	case n > 0:
+		return r.p.N(i18n.NotifyMade, n, i18n.Args{"To": r.p.N(i18n.NotifyMadeTo, r.Summary.Members)})
+	case r.Auth.Health == audit.Blind:
+	case r.DryRun:
+		return r.p.T(i18n.NotifyLooked)
+	case len(r.Summary.Planned) == 0:
+		return r.p.T(i18n.NotifyNeedless)
+	}
+	return r.p.T(i18n.NotifyNothing)
+}
+
+func (r *told) members() string {
 	var lines []string
 	for c := range audit.Categories() {
 		if n := r.Categories[c.String()]; n > 0 {
-			lines = append(lines, fmt.Sprintf("%d %s", n, words(c.String())))
+			lines = append(lines, r.p.CategoryCount(c, n))
 		}
 	}
 	return strings.Join(lines, "\n")
 }
 
-func (r *Run) findings() string {
+func (r *told) findings() string {
 	if r.Auth.Health == audit.Blind {
 		return ""
 	}
-	s := fmt.Sprintf("%d new, %d changed, %d gone", r.Opened, r.Changed, r.Closed)
-	if parts := counts(r.Decided); parts != "" {
-		s += "\nwanted: " + parts
+	s := r.p.T(i18n.NotifyIntervals, i18n.Args{"Opened": r.Opened, "Changed": r.Changed, "Closed": r.Closed})
+	if parts := counts(r.Decided, r.p.ActCount); parts != "" {
+		s += "\n" + r.p.T(i18n.NotifyWanted, i18n.Args{"List": parts})
 	}
 	if r.Alerts > 0 {
-		s += fmt.Sprintf("\nALERT: %s in the wrong hands", count(r.Alerts, "privileged role", "privileged roles"))
+		s += "\n" + r.p.N(i18n.NotifyAlert, r.Alerts)
 	}
 	return s
 }
 
-func (r *Run) done() string {
+func (r *told) done() string {
 	if len(r.Summary.Planned) == 0 {
 		return ""
 	}
-	s := "planned: " + counts(r.Summary.Planned)
+	s := r.p.T(i18n.NotifyPlanned, i18n.Args{"List": counts(r.Summary.Planned, r.p.KindCount)})
 	if len(r.Summary.Results) > 0 {
-		s += "\ncame to: " + counts(r.Summary.Results)
+		s += "\n" + r.p.T(i18n.NotifyCame, i18n.Args{"List": counts(r.Summary.Results, r.p.ResultCount)})
 	}
 	return s
 }
 
 // held says what was held and by what; brakes with their figures.
-func (r *Run) held() string {
+func (r *told) held() string {
 	var lines []string
 	for _, h := range r.Holds {
-		name := words(h.By.String())
+		brake, role := i18n.Args{}, ""
 		if h.By.Dimension == audit.OneRole && h.By.Gate == 0 {
-			name = "holders of the role " + r.role(h.By.Role)
+			role = r.role(h.By.Role)
 		}
+		brake["Brake"] = r.p.Brake(h.By.String(), role)
 		if h.Tripped {
-			lines = append(lines, fmt.Sprintf("%s: tripped earlier, and nobody has reset it", name))
+			lines = append(lines, r.p.T(i18n.NotifyTripped, brake))
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("%s: %d asked, %d allowed %s", name, h.Asked, h.Allowed, window(h.Window)))
+		lines = append(lines, r.p.T(i18n.NotifyOver, brake, i18n.Args{"Asked": h.Asked, "Allowed": h.Allowed, "Window": r.p.Window(h.Window)}))
 	}
 	for _, code := range slices.Sorted(maps.Keys(r.Summary.Held)) {
-		if g := gateWords[code]; g != "" {
-			lines = append(lines, fmt.Sprintf("%d by %s", r.Summary.Held[code], g))
+		if gate := r.p.GateName(code); gate != "" {
+			lines = append(lines, r.p.T(i18n.NotifyHeldBy, i18n.Args{"Count": r.Summary.Held[code], "Gate": gate}))
 		}
 	}
 	return strings.Join(lines, "\n")
 }
 
-func window(w audit.Window) string {
-	return [...]string{audit.PerRun: "in one run", audit.Live15m: "in 15 minutes", audit.PerDay: "in 24 hours"}[w]
-}
-
-// gateWords are what holds a whole plan, besides brakes.
-var gateWords = map[string]string{
-	audit.Lock.String():          "the first-run lock",
-	audit.Pause.String():         "the pause",
-	audit.DryRun.String():        "order: this run only reports",
-	audit.Roster.String():        "the member list, which is not proven to be complete",
-	audit.NothingWanted.String(): "doubt: Auth gives nobody any role",
+// role names a role. The name is another person's text: it cannot format, mention or move anything.
+func (r *told) role(id snowflake.ID) string {
+	name, known := r.Roles[id]
+	if !known {
+		return r.p.T(i18n.NotifyRoleGone)
+	}
+	return "`" + plain(name) + "`"
 }
 
 // undone are refusals and failures by code.
-func (r *Run) undone() string {
+func (r *told) undone() string {
 	var lines []string
 	for _, code := range slices.Sorted(maps.Keys(r.Summary.Codes)) {
-		text := words(code)
-		if strings.HasPrefix(code, "lost:") {
-			text = "a role was lost that the plan did not name: see the trail"
-		}
-		lines = append(lines, fmt.Sprintf("%d × %s", r.Summary.Codes[code], text))
+		what, _ := r.p.Code(plain(code))
+		lines = append(lines, r.p.T(i18n.NotifyTimes, i18n.Args{"Count": r.Summary.Codes[code], "What": what}))
 	}
 	return strings.Join(lines, "\n")
 }
 
-func (r *Run) sources() string {
-	var s strings.Builder
-	s.WriteString("Auth: " + r.Auth.Health.String())
+func (r *told) sources() string {
+	lines := []string{r.p.T(i18n.NotifyAuth, i18n.Args{"Health": r.p.Health(r.Auth.Health)})}
 	for _, reason := range r.Auth.Reasons {
-		switch {
-		case reason.Fact == audit.Reachable:
-			s.WriteString("\n· it could not be read")
-		case reason.Now == audit.Unknown:
-			s.WriteString("\n· " + words(reason.Fact.String()) + ": unknown")
-		default:
-			s.WriteString(fmt.Sprintf("\n· %s: %d now, %d expected (%s)", words(reason.Fact.String()), reason.Now, reason.Want, reason.Fact.Unit()))
+		text := r.p.HealthReason(reason)
+		if reason.Fact == audit.Reachable {
+			text = r.p.T(i18n.NotifyUnreadable)
 		}
+		lines = append(lines, "· "+text)
 	}
 	switch {
 	case r.Members == 0:
 	case r.Complete:
-		s.WriteString(fmt.Sprintf("\nDiscord: every one of %s seen", count(r.Members, "member", "members")))
+		lines = append(lines, r.p.N(i18n.NotifyWhole, r.Members))
 	default:
-		s.WriteString(fmt.Sprintf("\nDiscord: %s seen, NOT every member", count(r.Members, "member", "members")))
+		lines = append(lines, r.p.N(i18n.NotifyPart, r.Members))
 	}
-	return s.String()
+	return strings.Join(lines, "\n")
 }
 
-func (r *Run) lasted() string {
+func (r *told) lasted() string {
 	if r.Started.IsZero() || r.Ended.IsZero() {
-		return "not ended"
+		return r.p.T(i18n.NotifyNotEnded)
 	}
-	return "took " + max(r.Ended.Sub(r.Started), 0).Round(100*time.Millisecond).String()
+	return r.p.T(i18n.NotifyTook, i18n.Args{"Duration": r.p.Duration(r.Ended.Sub(r.Started))})
 }
 
-// words makes a code readable.
-func words(code string) string {
-	if name := names[code]; name != "" {
-		return name
-	}
-	return strings.ReplaceAll(plain(code), "_", " ")
-}
-
-var names = map[string]string{
-	audit.BotFiltered.String(): "bots", audit.Undecidable.String(): "not judged: a source is blind", audit.UnknownGuest.String(): "strangers to Auth",
-	audit.LinkedNoPerm.String(): "known to Auth, may not use Discord", audit.SurplusRoles.String(): "with a role too many",
-	audit.MissingRoles.String(): "with a role too few", audit.InOrder.String(): "in order",
-	audit.MembersTouched.String(): "members touched", audit.RolesRemoved.String(): "roles removed", audit.Kicks.String(): "kicks",
-	audit.PrivilegedRemoved.String(): "privileged roles removed", audit.BlockKicks.String(): "kicks of blocked members",
-}
-
-func counts(m map[string]int) string {
+// counts tells numbers by code, in the order of the codes.
+func counts(m map[string]int, tell func(code string, n int) string) string {
 	var parts []string
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		parts = append(parts, fmt.Sprintf("%d %s", m[k], words(k)))
+	for _, code := range slices.Sorted(maps.Keys(m)) {
+		parts = append(parts, tell(plain(code), m[code]))
 	}
 	return strings.Join(parts, ", ")
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

@@ -4,6 +4,10 @@
 // What must stay true: a story can fail. What it claims is read from Discord's side or from the record, never from the program's mouth
 // alone; it waits for signals, never for time.
 //
+// A number such as (A13) in a story's first lines is a weakness of aa-discord-audit, the peer, as docs/coming-from-aa-discord-audit.md
+// counts them: the peer fails that story. Every fault of the local Discord happens in a story or in discord/faults_test.go and its
+// neighbours; TestEveryFaultHappensInAStoryOrToTheEdge lists where (go test -v), and fails for one that happens nowhere.
+//
 // A story is a txtar archive: words, a world (guild.json, auth.json, policy.yaml, channels.json), further files that it names, what is
 // expected (want-requests and the like; `go test ./scenario -update` writes them), and story, one step a line:
 //
@@ -23,5 +27,16 @@
 //	holds ID ROLE… · gone ID · here ID
 //	calls METHOD PATH N            the program made exactly N such calls so far; calls 429 0: so many answers of 429
 //	posted "text" · unposted "text"     of all that came to the webhook
+//	serve [NAME] [SETTING=VALUE…]      start `gatecamp serve` as a process · owner [NAME] · waits NAME: until it acts and is ready, or waits
+//	crash [NAME] · stop [NAME] · ends [NAME] CODE    SIGKILL · SIGTERM, and it must end as a stopped one · it ends by itself
+//	logs [NAME] "text" · metric 'name{labels}' VALUE
+//	begin NAME ARGS… · signal NAME int|term|stop|cont    a command of the program beside the story; ends NAME CODE waits for it
+//	gateway cut|CODE · sessions N      the program's sockets
+//	eventually STEP                    again and again until it succeeds
+//	slash USER "name sub" option=value… · menu USER "name" TARGET · press USER LABEL · press-board USER LABEL · submit USER TEXT…
+//	forge USER CUSTOM-ID               what people do in Discord
+//	answers "text" · conceals "text"   of the last answer to a person · shows "text" · hides "text": of the admin channel
+//	setting NAME VALUE
+//	world NAME                         what the archive leaves out is as in testdata/worlds/NAME.txtar
 //	want NAME                      the record is as in want-NAME: requests, trail, actions, findings, runs
 package scenario

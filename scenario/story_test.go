@@ -54,6 +54,12 @@ type story struct {
 	running *exec.Cmd // the program, while it is at work
 	killed  bool
 	last    string // what it said last
+
+	shared  []byte // the world that the story shares with others
+	procs   map[string]*process
+	locale  string
+	reply   discordtest.Reply // the last answer to a person
+	pressed string            // the custom id that was pressed last
 }
 
 // worldFiles are the parts of the archive that make the world.
@@ -84,7 +90,7 @@ func read(t *testing.T, path string) *story {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &story{t: t, path: path, archive: archive, files: map[string][]byte{}, dir: t.TempDir(), clock: discordtest.RealClock{}}
+	s := &story{t: t, path: path, archive: archive, files: map[string][]byte{}, dir: t.TempDir(), clock: discordtest.RealClock{}, locale: "en-US"}
 	for _, f := range archive.Files {
 		s.files[f.Name] = f.Data
 	}
@@ -92,6 +98,10 @@ func read(t *testing.T, path string) *story {
 		switch line = strings.TrimSpace(line); {
 		case line == "clock manual":
 			s.clock = discordtest.NewManualClock(time.Now().UTC())
+		case strings.HasPrefix(line, "world "):
+			if err := s.worldFrom(strings.TrimPrefix(line, "world ")); err != nil {
+				t.Fatal(err)
+			}
 		case line != "" && !strings.HasPrefix(line, "#"):
 			s.steps = append(s.steps, line)
 		}
@@ -106,8 +116,9 @@ func read(t *testing.T, path string) *story {
 func (s *story) begin() {
 	s.t.Helper()
 	world := &txtar.Archive{Comment: s.archive.Comment}
-	for _, f := range s.archive.Files {
-		if slices.Contains(worldFiles, f.Name) {
+	for _, f := range slices.Concat(s.archive.Files, txtar.Parse(s.shared).Files) {
+		own := slices.ContainsFunc(world.Files, func(o txtar.File) bool { return o.Name == f.Name })
+		if slices.Contains(worldFiles, f.Name) && !own {
 			world.Files = append(world.Files, f)
 		}
 	}

@@ -70,6 +70,13 @@ type Reversal struct {
 const (
 	OutcomeRefused   = "refused"
 	OutcomeAlreadySo = "already_so"
+	OutcomeNotTried  = "not_tried"
+)
+
+// OutcomeGone is of an action whose member is not there any more, and CodeLeft says so.
+const (
+	OutcomeGone = "gone"
+	CodeLeft    = "member_left"
 )
 
 // Actions is the write-ahead record of everything that changes Discord: the intention first, then the call, then the outcome.
@@ -78,7 +85,8 @@ type Actions interface {
 	// not, or no longer, the caller's is ErrFenced. One action may be open for a guild, member, kind and role: a second is
 	// ErrConflict. So is a key that this run has already settled as done, already so or gone.
 	Intend(ctx context.Context, fence Fence, a Action) (Action, error)
-	// Settle records the outcome, once: again is ErrConflict, unknown is ErrNotFound. Refused and already-so give back to the ledger.
+	// Settle records the outcome, once: again is ErrConflict, unknown is ErrNotFound. Refused, already-so and not-tried give back to the
+	// ledger.
 	Settle(ctx context.Context, id int64, outcome, code string, at time.Time) error
 	// OpenActions lists the intentions without an outcome, oldest first: what a new owner looks at again.
 	OpenActions(ctx context.Context, guild snowflake.ID) ([]Action, error)

@@ -49,8 +49,10 @@ type PlanAction struct {
 	Role   snowflake.ID // zero: none
 	Held   []string     // codes of what holds it; empty: free
 
-	Outcome string // of the last attempt; empty: not tried. Only read, never stored with the plan
-	Code    string // likewise
+	// Outcome and Code are of the last attempt; OutcomeNotTried with its reason where a run looked again and let it be. Empty: no run
+	// came to it. They are only read, never stored with the plan.
+	Outcome string
+	Code    string
 }
 
 // Pass lets one plan through the brakes once.

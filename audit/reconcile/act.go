@@ -20,7 +20,12 @@ import (
 const (
 	codeNoSlot     = "no_slot"
 	codeUnreadable = "member_unreadable"
+	codeNotSent    = "not_sent"
 )
+
+// offers is how often an action is taken to the line when Discord's limits keep the call from being sent: another program with the
+// same token may have used the place up.
+const offers = 3
 
 // codeRowFresh says that the member's row in Auth changed a moment ago: Auth may still be writing the member's roles.
 const codeRowFresh = "auth_row_fresh"
@@ -43,8 +48,8 @@ func ofOneMember(actions []audit.Planned) []audit.Planned {
 
 // act takes a member's first action, and those that go with it in one call, through all that stands before it: a place in the line,
 // a fresh look, the recorded intention of each, the call. It returns how many it took, and the single-use override that something
-// was done under, if any.
-func (e *Engine) act(ctx context.Context, r *Report, todo []audit.Planned, guilds Guilds, w Writer) (n int, override int64, err error) {
+// was done under, if any. With again it takes none if nothing could be sent: they are to be offered once more.
+func (e *Engine) act(ctx context.Context, r *Report, todo []audit.Planned, again bool, guilds Guilds, w Writer) (n int, override int64, err error) {
 	slot, fresh, err := e.place(ctx, r, todo, guilds, w)
 	if err != nil {
 		return 0, 0, err
@@ -67,11 +72,21 @@ func (e *Engine) act(ctx context.Context, r *Report, todo []audit.Planned, guild
 	if len(going) == 0 {
 		return len(batch), 0, nil
 	}
+	before := len(r.Outcomes)
 	done, err := e.send(ctx, r, slot, going)
 	if done {
 		override = fresh.override
 	}
+	if err == nil && again && notSent(r.Outcomes[before:]) {
+		r.Outcomes = r.Outcomes[:before]
+		return 0, override, nil
+	}
 	return len(batch), override, err
+}
+
+// notSent reports whether Discord has heard of none of it.
+func notSent(outcomes []audit.Outcome) bool {
+	return !slices.ContainsFunc(outcomes, func(o audit.Outcome) bool { return o.Result != audit.NotTried || o.Code != codeNotSent })
 }
 
 // intended is an action whose intention is recorded.
@@ -145,7 +160,7 @@ func (e *Engine) intend(ctx context.Context, r *Report, a audit.Planned, fresh s
 		}
 		stored, err := db.Intend(ctx, e.cfg.Fence, storage.Action{
 			Guild: e.cfg.Guild, Run: r.Run.ID, Plan: r.Plan.Digest, Key: a.Key, Member: a.Member, Kind: a.Kind.String(), Role: a.Role,
-			Budget: storedBudget(a.Budget), Live: r.inRealTime(), Actor: r.Run.Order.Actor, Intended: e.now(),
+			Budget: storedBudget(a.Budget), Live: r.unasked(), Actor: r.Run.Order.Actor, Intended: e.now(),
 		})
 		id = stored.ID
 		return err
@@ -324,7 +339,7 @@ func (e *Engine) stillRight(ctx context.Context, db storage.Roles, r *Report, a 
 	if why := noLonger(a.Action, &s.decision, s.look.Scene); why != "" {
 		return audit.NotTried, why, nil
 	}
-	if r.inRealTime() && s.look.realtime(&s.decision) != audit.RealtimeAct {
+	if r.unasked() && s.look.realtime(&s.decision) != audit.RealtimeAct {
 		return audit.NotTried, "now_" + s.decision.Category.String(), nil
 	}
 	if s.fresh && a.Budget != audit.BlockBudget { // a block needs nothing of Auth

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -27,8 +28,8 @@ type Config struct {
 	Beat   time.Duration    // between signs of life of a run; 1 s if zero
 	Now    func() time.Time // the clock; time.Now if nil
 	Log    *slog.Logger     // discarded if nil
-	// Progress is told, after each call to Discord, how many of a plan's free actions are behind it; run 0 is a live event. It must not
-	// wait. May be nil.
+	// Progress is told, after each call to Discord, how many of the free actions of a run's plan are behind it; run 0 is a live look.
+	// It must not wait. May be nil.
 	Progress func(run int64, done, of int)
 }
 
@@ -41,6 +42,7 @@ type Engine struct {
 	// the last place of a budget.
 	last sync.Mutex
 	kept kept
+	seen atomic.Pointer[Look] // the last in which Auth could be read
 }
 
 // New makes the line of a guild.

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -103,65 +102,4 @@ func ParseBrake(code string) (audit.By, error) {
 		by.Role = snowflake.ID(id)
 	}
 	return by, nil
-}
-
-// Acknowledge releases the first-run lock of the guild on the strength of one run that somebody looked at.
-func (e *Engine) Acknowledge(ctx context.Context, runID int64, by storage.Author) (_ storage.Acknowledgement, err error) {
-	defer wrap.Err(&err, "acknowledge run %d", runID)
-	run, err := e.db.Run(ctx, runID)
-	if errors.Is(err, storage.ErrNotFound) || err == nil && run.Guild != e.cfg.Guild {
-		return storage.Acknowledgement{}, noRun(runID)
-	}
-	if err != nil {
-		return storage.Acknowledgement{}, err
-	}
-	stood, err := e.mayRelease(run, by)
-	if err != nil {
-		return storage.Acknowledgement{}, err
-	}
-	policy, err := e.orderedPolicy(ctx, run.Order)
-	if err != nil {
-		return storage.Acknowledgement{}, err
-	}
-	ack := storage.Acknowledgement{
-		Guild: e.cfg.Guild, Run: run.ID, Digest: run.Digest, PolicyVersion: run.Order.PolicyVersion, Fingerprint: stood.Auth.Fingerprint,
-		Bot: stood.Roster.Bot, Actor: by.Actor, Reason: by.Reason, At: by.At,
-	}
-	for _, a := range policy.Destructive() {
-		ack.Kinds = append(ack.Kinds, a.String())
-	}
-	return e.db.Acknowledge(ctx, ack, by.Origin)
-}
-
-// AcknowledgeWithin is how old a run may be that releases the lock.
-const AcknowledgeWithin = 24 * 60 * 60 // seconds
-
-// mayRelease says why a run cannot release the lock; it must be complete, live, healthy, not limited and younger than a day.
-func (e *Engine) mayRelease(run storage.Run, by storage.Author) (s sources, err error) {
-	refuse := func(why string) (sources, error) {
-		return s, problem.New(problem.Refused, fmt.Sprintf("run %d cannot release the lock: %s", run.ID, why),
-			"nothing was changed; order a new report with `gatecamp audit run` and acknowledge that")
-	}
-	if s, err = decode[sources](run.Sources); err != nil {
-		return s, err
-	}
-	switch age := by.At.Sub(run.Created); {
-	case run.Order.Kind == KindSnapshot:
-		return refuse("it looked at a file, not at the guild")
-	case run.State != storage.Succeeded:
-		return refuse("it is " + run.State.String())
-	case run.Order.Kind == KindCatchUp:
-		return refuse("it only caught up with what happened, and planned no more than what may be done at once")
-	case !s.Roster.Live:
-		return refuse("it looked at a file, not at the guild")
-	case !s.Roster.Complete:
-		return refuse("it did not see every member")
-	case run.Order.Limit > 0 || len(run.Order.Members) > 0:
-		return refuse("it was limited to some members")
-	case s.Auth.Health != audit.Healthy.String():
-		return refuse("Auth was " + s.Auth.Health)
-	case age.Seconds() >= AcknowledgeWithin || age < 0:
-		return refuse("it is older than 24 hours")
-	}
-	return s, nil
 }

@@ -26,6 +26,7 @@ type Look struct {
 	whole     *audit.Directory // all of Auth, also where the scene knows a part of it; nil: it could not be read
 	overrides map[snowflake.ID]storage.Exception
 	changed   []storage.AccountRevision // of the last RowFresh, for a second look
+	subjects  *audit.Subjects           // over all of Auth, of a remembered look; nil: those of Scene
 }
 
 // Wish narrows what a look goes by; the zero value is the present policy and the overrides in force.
@@ -94,9 +95,6 @@ func (e *Engine) compose(ctx context.Context, pic Picture, w Wish, g *gathered) 
 	s.AuthHealth, s.Auth = l.Verdict.Health, l.whole
 	if l.whole != nil { // identities of ours are added to it; a source may hand out the same directory twice
 		s.Auth = l.whole.WithIdentities(g.rows.identities())
-		if w.Of != nil {
-			s.Auth = s.Auth.Part(w.Of)
-		}
 	}
 	for _, b := range g.rows.bindings {
 		s.Bindings = append(s.Bindings, auditBinding(b))
@@ -104,8 +102,16 @@ func (e *Engine) compose(ctx context.Context, pic Picture, w Wish, g *gathered) 
 	for _, x := range g.rows.exceptions(l.At, w) {
 		l.add(&s, x)
 	}
-	s.OpenedLost, s.OpenedSurplus = g.rows.openedLost, g.rows.openedSurplus
-	l.Scene = audit.NewScene(s)
+	s.Blocks, s.OpenedLost, s.OpenedSurplus = g.rows.blocks, g.rows.openedLost, g.rows.openedSurplus
+	if w.Of == nil || l.whole == nil {
+		l.Scene = audit.NewScene(s)
+		e.keep(l, nil)
+		return l, nil
+	}
+	part := s
+	part.Auth = s.Auth.Part(w.Of)
+	l.Scene = audit.NewScene(part)
+	e.keep(l, &s)
 	return l, nil
 }
 

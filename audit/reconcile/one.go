@@ -17,10 +17,21 @@ type LiveGuilds interface {
 	Guilds
 	// Known is the guild as it is known from what was seen so far; it asks Discord for nothing.
 	Known(ctx context.Context) (Picture, error)
-	// Headcount is Known with the members counted and not listed, which takes no time however many there are.
-	Headcount(ctx context.Context) (Picture, error)
 	// Members reads members afresh, up to 100 of them. Who is not in the guild is missing from the answer.
 	Members(ctx context.Context, ids []snowflake.ID) (audit.Guild, []audit.Member, error)
+}
+
+// Counting are guilds that can count members without listing them.
+type Counting interface {
+	// Counted is Known with the members counted and not listed, which takes no time however many there are.
+	Counted(ctx context.Context) (Picture, error)
+}
+
+func known(ctx context.Context, guilds LiveGuilds) (Picture, error) {
+	if c, is := guilds.(Counting); is {
+		return c.Counted(ctx)
+	}
+	return guilds.Known(ctx)
 }
 
 // SystemActor is who acts when nobody ordered it: live events and the schedule.
@@ -29,15 +40,15 @@ const SystemActor = "system"
 // live reports whether this came from an event and not from a run that was ordered.
 func (r *Report) live() bool { return r.Run.ID == 0 }
 
-// inRealTime reports whether the policy's setting for real time decides how far this may go.
-func (r *Report) inRealTime() bool { return r.live() || r.Run.Order.Kind == KindCatchUp }
+// unasked reports whether nobody asked for exactly this: it may do what the policy allows in real time, out of the budget for that.
+func (r *Report) unasked() bool { return r.live() || r.Run.Order.Kind == KindCatchUp }
 
 // One is Sweep for the members that something happened to: the same facts, decisions, brakes and record, at once. What the policy
 // does not let act in real time becomes a finding and nothing more; blocks act whenever gates and their budget allow. The writer
 // may be nil: then nothing is performed.
 func (e *Engine) One(ctx context.Context, ids []snowflake.ID, guilds LiveGuilds, w Writer) (_ *Report, err error) {
 	defer wrap.Err(&err, "look at %d members", len(ids))
-	pic, err := guilds.Headcount(ctx)
+	pic, err := known(ctx, guilds)
 	if err != nil {
 		return nil, err
 	}

@@ -74,14 +74,16 @@ func (e *Engine) TakeOver(ctx context.Context, id int64) (_ storage.Run, err err
 	if err != nil {
 		return run, err
 	}
-	switch {
-	case run.State.IsEnd():
+	switch Hindered(run, e.now()) {
+	case Over:
 		return run, problem.New(problem.Refused, fmt.Sprintf("run %d is %s; nothing follows that", id, run.State), "order a new run with `gatecamp audit run`")
-	case run.State != storage.Running:
-		return run, nil
-	case e.now().Sub(run.Heartbeat) < DeadAfter:
+	case AtWork:
 		return run, problem.New(problem.Refused, fmt.Sprintf("run %d is at work (%s, last sign of life %s); nothing was changed", id, run.Owner, run.Heartbeat.Format(time.RFC3339)),
 			fmt.Sprintf("wait for it, or stop it with `gatecamp audit cancel %d`; a run that gives no sign of life for %s counts as dead and can then be resumed", id, DeadAfter))
+	case Free:
+	}
+	if run.State != storage.Running {
+		return run, nil
 	}
 	return e.db.MoveRun(ctx, storage.Move{Run: id, From: storage.Running, To: storage.Interrupted, At: e.now(), Error: "no_sign_of_life"})
 }
@@ -121,7 +123,7 @@ func (e *Engine) Except(ctx context.Context, by Person, approver *Person, x stor
 // alone to lift: that needs another person, as adding it does.
 func (e *Engine) Lift(ctx context.Context, by Person, approver *Person, x storage.Exception, a storage.Author) (_ storage.Exception, err error) {
 	defer wrap.Err(&err, "remove from %s", x.Table)
-	if (x.Table == storage.Overrides || x.Table == storage.Identities) && by.favours(x) {
+	if by.NeedsSecond(x, true) {
 		if err := by.second(approver, x); err != nil {
 			return x, err
 		}

@@ -38,9 +38,12 @@ func (e *Engine) takeUp(ctx context.Context, r *Report, digest string) error {
 	if gates.Once, err = e.passed(ctx, digest, r.Run.ID); err != nil {
 		return err
 	}
-	used, err := e.used(ctx, e.db, r.Look, r.inRealTime())
+	used, err := e.used(ctx, e.db, r.Look, r.unasked())
 	if err != nil {
 		return err
+	}
+	if r.unasked() {
+		decisions = r.Look.acting(decisions)
 	}
 	r.Decisions = wanted(decisions, stored, pop.Roles)
 	r.Plan = audit.MakePlan(e.cfg.Guild, r.Decisions, pop, r.Look.Policy.Limits, used, gates)
@@ -166,9 +169,14 @@ func (e *Engine) perform(ctx context.Context, r *Report, guilds Guilds, w Writer
 	}
 	of := len(free)
 	var single int64 // the single-use override that something was done under, for the member in hand
+	offered := 0
 	for len(free) > 0 {
 		same := ofOneMember(free)
-		n, override, err := e.act(ctx, r, same, guilds, w)
+		offered++
+		n, override, err := e.act(ctx, r, same, offered < offers, guilds, w)
+		if n > 0 {
+			offered = 0
+		}
 		if override != 0 {
 			single = override
 		}
@@ -240,7 +248,7 @@ func (e *Engine) heldNow(ctx context.Context, db storage.Roles, r *Report, look 
 		return "", err
 	}
 	gates.Once = r.Plan.Once
-	used, err := e.used(ctx, db, look, r.inRealTime())
+	used, err := e.used(ctx, db, look, r.unasked())
 	if err != nil {
 		return "", err
 	}

@@ -90,6 +90,38 @@ func TestWhatIsNoLongerRightIsNotDone(t *testing.T) {
 	}
 }
 
+// Another program with the same token has used the place up: the call waits its turn again, and is made once.
+func TestWhatCouldNotBeSentIsOfferedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		failures int
+		want     []string
+		state    storage.RunState
+	}{
+		"twice":    {2, []string{"remove_role 2001 11 not_tried not_sent", "remove_role 2001 11 not_tried not_sent", "remove_role 2001 11 done"}, storage.Succeeded},
+		"for good": {9, []string{"remove_role 2001 11 not_tried not_sent", "remove_role 2001 11 not_tried not_sent", "remove_role 2001 11 not_tried not_sent"}, storage.CompletedWithErrors},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, e := released(t, stripStrangers)
+			w.join(2001, roleFleet)
+			left := c.failures
+			w.result = func(audit.Action) (audit.Result, string) {
+				if left--; left >= 0 {
+					return audit.NotTried, "not_sent"
+				}
+				return 0, ""
+			}
+			r := w.run(e, storage.Order{})
+			wantState(t, r.Run, c.state)
+			if diff := cmp.Diff(c.want, w.outcomes(r.Run.ID)); diff != "" {
+				t.Errorf("record (-want +got):\n%s", diff)
+			}
+			if len(r.Outcomes) != 1 {
+				t.Errorf("outcomes %v, want the last one", r.Outcomes)
+			}
+		})
+	}
+}
+
 // aa-discord-audit A5: after --abandon the walk went on to the end.
 func TestAStopReachesTheRunBeforeItsNextWrite(t *testing.T) {
 	for _, to := range []storage.RunState{storage.Cancelled, storage.Abandoned, storage.Interrupted} {

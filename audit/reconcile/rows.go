@@ -26,6 +26,7 @@ type rows struct {
 	openedLost    map[snowflake.ID]time.Time
 	openedSurplus map[snowflake.ID]time.Time
 	changed       []storage.AccountRevision
+	blocks        []audit.Block
 }
 
 func (e *Engine) readRows(ctx context.Context, at time.Time, w Wish) (*rows, error) {
@@ -46,6 +47,9 @@ func (e *Engine) readRows(ctx context.Context, at time.Time, w Wish) (*rows, err
 			return err
 		}
 		if r.tables, err = db.ExceptionsAt(ctx, e.cfg.Guild, at); err != nil {
+			return err
+		}
+		if r.blocks, err = e.blocks(ctx, db); err != nil {
 			return err
 		}
 		if w.Again {

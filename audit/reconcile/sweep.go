@@ -23,12 +23,13 @@ const (
 	KindLive     = "live"     // the guild itself
 	KindSnapshot = "snapshot" // a file: never acts, never releases the lock
 	KindApply    = "apply"    // performs one stored plan
-	KindCatchUp  = "catch_up" // the guild itself, after events may have been missed: it goes as far as each of them could have gone
+	KindCatchUp  = "catch_up" // the guild itself, because events may have been missed: it does what they would have done, and no more
 )
 
 // How a run ended before its work did.
 var (
 	ErrStopped  = problem.New(problem.Failed, "the run was stopped by a person; what was done is recorded", "see it with `gatecamp audit history`")
+	ErrRestart  = problem.New(problem.Failed, "the process ends; what was done is recorded, and the next process goes on", "")
 	ErrDeadline = problem.New(problem.Failed, "the run's time was over; what was done is recorded", "order a new run, or set a longer GATECAMP_RUN_DEADLINE")
 )
 
@@ -212,7 +213,7 @@ func (e *Engine) plan(ctx context.Context, r *Report) error {
 		decisions = slices.DeleteFunc(decisions, func(d audit.Decision) bool { return !slices.Contains(order.Members, d.Member) })
 	}
 	acting := decisions
-	if r.inRealTime() {
+	if r.unasked() {
 		decisions = slices.DeleteFunc(decisions, func(d audit.Decision) bool { return r.Look.realtime(&d) == audit.RealtimeOff })
 		acting = r.Look.acting(decisions)
 	}
@@ -223,7 +224,7 @@ func (e *Engine) plan(ctx context.Context, r *Report) error {
 	if gates.Fights, err = e.fights(ctx, e.db, r.Look.At); err != nil {
 		return err
 	}
-	used, err := e.used(ctx, e.db, r.Look, r.inRealTime())
+	used, err := e.used(ctx, e.db, r.Look, r.unasked())
 	if err != nil {
 		return err
 	}
@@ -259,7 +260,7 @@ func scope(order storage.Order, l *Look) ([]audit.Member, storage.Extent) {
 func (e *Engine) store(ctx context.Context, r *Report, extent storage.Extent, members []audit.Member) error {
 	order := r.Run.Order
 	look := storage.Look{Guild: e.cfg.Guild, Run: r.Run.ID, At: r.Look.At, Extent: extent, Seen: order.Members}
-	if r.inRealTime() {
+	if r.unasked() {
 		look.Undecided = r.Look.unwatched(members)
 	}
 	found, err := e.withGivers(ctx, e.db, foundMembers(r.Look.Scene, r.Decisions, &r.Plan), &r.Plan)
@@ -362,6 +363,9 @@ func (e *Engine) end(ctx context.Context, r *Report, failed, cause error) error 
 		failed = ErrDeadline
 	case failed != nil && cause != nil:
 		move.To, move.Error = storage.Interrupted, "stopped"
+		if errors.Is(cause, ErrRestart) {
+			move.Error = "restart"
+		}
 	case errors.Is(failed, storage.ErrFenced):
 		move.To, move.Error = storage.Interrupted, "lease_lost"
 	case failed != nil:
@@ -396,7 +400,7 @@ func wentWrong(o audit.Outcome) bool {
 	case audit.Refused, audit.NotApplied, audit.Collateral, audit.FailedCall:
 		return true
 	case audit.NotTried:
-		return o.Code == codeNoSlot || o.Code == codeUnreadable
+		return o.Code == codeNoSlot || o.Code == codeUnreadable || o.Code == codeNotSent
 	case audit.Done, audit.AlreadySo, audit.Gone:
 	}
 	return false

@@ -242,8 +242,8 @@ func (w *world) Current(ctx context.Context) (*audit.Directory, error) {
 // Known satisfies reconcile.LiveGuilds.
 func (w *world) Known(ctx context.Context) (reconcile.Picture, error) { return w.Picture(ctx) }
 
-// Headcount satisfies reconcile.LiveGuilds.
-func (w *world) Headcount(ctx context.Context) (reconcile.Picture, error) {
+// Counted satisfies reconcile.Counting.
+func (w *world) Counted(ctx context.Context) (reconcile.Picture, error) {
 	pic, err := w.Picture(ctx)
 	heads := &reconcile.Heads{Members: len(pic.Members), Revision: uint64(pic.At.UnixMicro())}
 	for _, m := range pic.Members {

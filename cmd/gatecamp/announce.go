@@ -8,6 +8,7 @@ import (
 	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/audit/reconcile"
+	"gatecamp/i18n"
 	"gatecamp/notify"
 )
 
@@ -16,13 +17,18 @@ const announceWithin = 10 * time.Second
 
 // announce posts what a run came to, where the guild has a webhook. That it was not posted is a remark, never a failure of the run.
 func (f *filed) announce(ctx context.Context, r *reconcile.Report) {
-	hook := f.cfg.Guild(f.session.guild).WebhookURL
-	if f.client == nil || !hook.IsSet() {
+	guild := f.cfg.Guild(f.session.guild)
+	if f.client == nil || !guild.WebhookURL.IsSet() {
+		return
+	}
+	texts, err := i18n.Load()
+	if err != nil {
+		fmt.Fprintln(f.err, "gatecamp: "+describe(err))
 		return
 	}
 	ctx, end := context.WithTimeout(context.WithoutCancel(ctx), announceWithin)
 	defer end()
-	if err := f.client.Post(ctx, hook, notify.Render(summaryOf(r))); err != nil {
+	if err := f.client.Post(ctx, guild.WebhookURL, notify.Render(texts.For(guild.Locale), summaryOf(r))); err != nil {
 		fmt.Fprintln(f.err, "gatecamp: "+describe(err))
 	}
 }

@@ -23,42 +23,7 @@ func (c *console) brakeCommands() *cobra.Command {
 	return family("brake", "what stops gatecamp from doing too much at once", c.brakeShow(), c.brakeReset())
 }
 
-// brakeState is everything that there is to tell about the brakes.
-type brakeState struct {
-	version int64
-	limits  audit.Limits
-	used    storage.Used
-	trips   []storage.Trip
-	members int // of the guild at its last complete run; -1: unknown
-}
-
-func (s *session) brakes(ctx context.Context) (b brakeState, err error) {
-	policy, version, err := s.engine(nil).Policy(ctx, 0)
-	if err != nil {
-		return b, err
-	}
-	b.version, b.limits, b.members = version, policy.Limits, -1
-	if b.used, err = s.db.Used(ctx, s.guild, s.now().UTC()); err != nil {
-		return b, err
-	}
-	if b.trips, err = s.db.OpenTrips(ctx, s.guild); err != nil {
-		return b, err
-	}
-	runs, err := s.db.Runs(ctx, s.guild, storage.RunFilter{States: []storage.RunState{storage.Succeeded, storage.CompletedWithErrors}, Page: storage.Page{Limit: 20}})
-	if err != nil {
-		return b, err
-	}
-	for _, r := range runs {
-		var counts reconcile.Counts
-		if r.Order.Limit == 0 && len(r.Order.Members) == 0 && json.Unmarshal(r.Counts, &counts) == nil && counts.Members > 0 {
-			b.members = counts.Members
-			break
-		}
-	}
-	return b, nil
-}
-
-// brakeLine is one brake in one window.
+// brakeLine is one brake in one window, for programs.
 type brakeLine struct {
 	Dimension string `json:"dimension"`
 	Window    string `json:"window"`
@@ -70,56 +35,15 @@ type brakeLine struct {
 	Used      *int   `json:"used"`   // null: each run begins anew
 }
 
-func (b *brakeState) lines() []brakeLine {
+func brakeLines(b *reconcile.BrakeState) []brakeLine {
 	var lines []brakeLine
-	for d, windows := range b.limits {
-		for w, brake := range windows {
-			if !brake.Set {
-				continue
-			}
-			line := brakeLine{
-				Dimension: audit.Dimension(d).String(), Window: audit.Window(w).String(),
-				Floor: brake.Floor, Share: brake.BasisPoints, Ceiling: brake.Ceiling, Times: max(1, brake.Times), Used: b.usedOf(audit.Dimension(d), audit.Window(w)),
-			}
-			if flat := brake.BasisPoints == 0; flat || b.members >= 0 && audit.Dimension(d) != audit.OneRole {
-				n := brake.Allows(max(0, b.members))
-				line.Allows = &n
-			}
-			lines = append(lines, line)
-		}
+	for _, l := range b.Lines() {
+		lines = append(lines, brakeLine{
+			Dimension: l.Dimension.String(), Window: l.Window.String(), Floor: l.Brake.Floor, Share: l.Brake.BasisPoints, Ceiling: l.Brake.Ceiling,
+			Times: max(1, l.Brake.Times), Allows: l.Allows, Used: l.Used,
+		})
 	}
 	return lines
-}
-
-// usedOf is what a window has taken; of one role the most that any role has lost. Nil: the window is one run.
-func (b *brakeState) usedOf(d audit.Dimension, w audit.Window) *int {
-	var u storage.Use
-	switch w {
-	case audit.PerRun:
-		return nil
-	case audit.Live15m:
-		u = b.used.Live
-	case audit.PerDay:
-		u = b.used.Day
-	}
-	n := 0
-	switch d {
-	case audit.MembersTouched:
-		n = len(u.Members)
-	case audit.RolesRemoved:
-		n = u.Roles
-	case audit.OneRole:
-		for _, lost := range u.PerRole {
-			n = max(n, lost)
-		}
-	case audit.Kicks:
-		n = u.Kicks
-	case audit.PrivilegedRemoved:
-		n = u.Privileged
-	case audit.BlockKicks:
-		n = u.BlockKicks
-	}
-	return &n
 }
 
 func (l brakeLine) limit() string {
@@ -142,7 +66,7 @@ with ` + "`gatecamp brake reset`" + `, or lets one plan through with ` + "`gatec
 		Args: cobra.NoArgs,
 	}
 	cmd.RunE = c.work(func(ctx context.Context, s *session, _ []string) error {
-		b, err := s.brakes(ctx)
+		b, err := s.engine(nil).Brakes(ctx)
 		if err != nil {
 			return err
 		}
@@ -155,7 +79,7 @@ with ` + "`gatecamp brake reset`" + `, or lets one plan through with ` + "`gatec
 	return noted(cmd, noteJSON, `{"policy_version", "members": n|null, "limits": [{"dimension", "window": "run"|"live_15m"|"day", "floor", "share": basis points, "ceiling", "times", "allows": n|null, "used": n|null}], "trips": [{"dimension", "since", "plan", "run", "cause": {"window", "asked", "allowed"}}]}`)
 }
 
-func brakeJSON(b brakeState) any {
+func brakeJSON(b reconcile.BrakeState) any {
 	type trip struct {
 		Dimension string          `json:"dimension"`
 		Since     any             `json:"since"`
@@ -168,36 +92,36 @@ func brakeJSON(b brakeState) any {
 		Members       *int        `json:"members"`
 		Limits        []brakeLine `json:"limits"`
 		Trips         []trip      `json:"trips"`
-	}{PolicyVersion: b.version, Limits: b.lines(), Trips: []trip{}}
-	if b.members >= 0 {
-		line.Members = &b.members
+	}{PolicyVersion: b.Version, Limits: brakeLines(&b), Trips: []trip{}}
+	if b.Members >= 0 {
+		line.Members = &b.Members
 	}
-	for _, t := range b.trips {
+	for _, t := range b.Trips {
 		line.Trips = append(line.Trips, trip{t.Dimension, jsonTime(t.At), t.Plan, t.Run, compact(t.Cause)})
 	}
 	return line
 }
 
-func (s *session) showBrakes(b brakeState) error {
+func (s *session) showBrakes(b reconcile.BrakeState) error {
 	size := "the guild's size is unknown until a run has seen it whole"
-	if b.members >= 0 {
-		size = fmt.Sprintf("%d members at the last whole run", b.members)
+	if b.Members >= 0 {
+		size = fmt.Sprintf("%d members at the last whole run", b.Members)
 	}
-	s.say("Limits of policy version %d; %s.", b.version, size)
+	s.say("Limits of policy version %d; %s.", b.Version, size)
 	l := list{columns: []string{"brake", "window", "limit", "allows now", "used"}}
-	for _, line := range b.lines() {
+	for _, line := range brakeLines(&b) {
 		l.add(nil, line.Dimension, windowText(line.Window), line.limit(), amountOf(line.Allows), amountOf(line.Used))
 	}
 	if err := printTable(s.out, &l); err != nil {
 		return err
 	}
-	s.rolesUsed(b.used.Day.PerRole)
-	if len(b.trips) == 0 {
+	s.rolesUsed(b.Used.Day.PerRole)
+	if len(b.Trips) == 0 {
 		s.say("\nNo brake has tripped.")
 		return nil
 	}
 	s.say("\nTripped, and holding until somebody resets them:")
-	for _, t := range b.trips {
+	for _, t := range b.Trips {
 		s.say("  %s: %s", t.Dimension, tripText(t))
 	}
 	return nil
@@ -223,17 +147,13 @@ func (s *session) rolesUsed(lost map[snowflake.ID]int) {
 
 // tripText says what tripped a brake and when.
 func tripText(t storage.Trip) string {
-	var cause struct {
-		Window         string
-		Asked, Allowed int
-	}
 	by := "a live event"
 	if t.Run != 0 {
 		by = fmt.Sprintf("run %d", t.Run)
 	}
 	text := fmt.Sprintf("tripped %s EVE time by %s", eveTime(t.At), by)
-	if json.Unmarshal(t.Cause, &cause) == nil && cause.Asked > 0 {
-		text += fmt.Sprintf(", which asked for %d where %d were allowed (%s)", cause.Asked, cause.Allowed, windowText(cause.Window))
+	if cause, known := reconcile.CauseOf(t); known {
+		text += fmt.Sprintf(", which asked for %d where %d were allowed (%s)", cause.Asked, cause.Allowed, windowText(cause.Window.String()))
 	}
 	return text + ", plan " + t.Plan
 }

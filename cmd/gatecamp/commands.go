@@ -5,7 +5,7 @@ import "github.com/spf13/cobra"
 // commands is the whole console, in the order in which `gatecamp --help` shows it.
 func (c *console) commands() []*cobra.Command {
 	all := []*cobra.Command{
-		c.demo(), c.localDiscord(), c.bench(), c.audit(), c.plan(), c.trail(), c.pause(), c.unpause(), c.prune(),
+		c.demo(), c.serve(), c.localDiscord(), c.bench(), c.audit(), c.plan(), c.trail(), c.pause(), c.unpause(), c.prune(),
 		c.policyCommands(), c.bindCommands(), c.sourceCommands(), c.brakeCommands(),
 	}
 	all = append(all, c.tableCommands()...)

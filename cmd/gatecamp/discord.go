@@ -28,6 +28,7 @@ type liveGuild struct {
 var (
 	_ reconcile.Guilds     = liveGuild{}
 	_ reconcile.LiveGuilds = liveGuild{}
+	_ reconcile.Counting   = liveGuild{}
 	_ reconcile.Sighted    = liveGuild{}
 	_ reconcile.Writer     = liveGuild{}
 )
@@ -48,8 +49,8 @@ func (g liveGuild) Known(ctx context.Context) (reconcile.Picture, error) {
 	return livePicture(p), err
 }
 
-// Headcount satisfies reconcile.LiveGuilds.
-func (g liveGuild) Headcount(ctx context.Context) (reconcile.Picture, error) {
+// Counted satisfies reconcile.Counting.
+func (g liveGuild) Counted(ctx context.Context) (reconcile.Picture, error) {
 	h := g.Guild.Headcount()
 	heads := &reconcile.Heads{Members: h.Members, Holders: h.Holders, Revision: h.Revision, Present: g.Present}
 	return reconcile.Picture{Guild: h.Guild, Complete: h.Complete, At: h.At, Live: true, Away: !h.Visible, Heads: heads}, ctx.Err()

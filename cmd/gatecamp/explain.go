@@ -342,5 +342,6 @@ func outcomeWords(outcome, code string) string {
 	case code == "":
 		return kindWords(outcome)
 	}
-	return kindWords(outcome) + " (" + kindWords(code) + ")"
+	what, _ := codeWords(code)
+	return kindWords(outcome) + " (" + what + ")"
 }

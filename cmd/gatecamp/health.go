@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -16,11 +17,15 @@ import (
 // healthState is what `gatecamp health` finds out.
 type healthState struct {
 	Healthy  bool           `json:"healthy"`
-	Owner    *healthOwner   `json:"owner"` // null: no process acts
+	Waiting  bool           `json:"waiting"` // the process that was asked waits, and another one acts
+	Owner    *healthOwner   `json:"owner"`   // null: no process acts
 	Gateway  bool           `json:"gateway"`
 	Roster   bool           `json:"roster"`
 	Database healthDatabase `json:"database"`
 	Auth     healthAuth     `json:"auth"`
+	Guilds   []guildState   `json:"guilds"`
+
+	ownerID string
 }
 
 type healthOwner struct {
@@ -46,8 +51,10 @@ func (c *console) healthCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "health", Short: "is gatecamp at work here? For people, containers and monitors",
 		Long: `Exits 0 once the process that owns this data directory has a session with Discord, has seen the whole guild and has a verdict on Auth; else 1.
-It changes nothing. The process that does this comes with a later version: until then there is no owner, and the exit code is 1. What
-can be checked without one is told: the database, and Auth.`,
+A second process that waits for its turn says so, and exits 0 too. It changes nothing. Without an owner it tells what can be checked
+without one: the database, and Auth.
+
+It asks the process that answers on GATECAMP_HTTP_LISTEN, if that belongs to this database; else it reads what the owner has left there.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -70,14 +77,14 @@ can be checked without one is told: the database, and Auth.`,
 		if h.Healthy {
 			return nil
 		}
-		return problem.New(problem.Failed, "not healthy: no process watches a guild from this data directory", "")
+		return problem.New(problem.Failed, h.unwell(), "the log of `gatecamp serve` says more")
 	}
 	f.jsonFlag(cmd)
-	return noted(cmd, noteJSON, `{"healthy", "owner": {"pid", "host", "since"}|null, "gateway", "roster", "database": {"ok", "kind", "error"}, "auth": {"verdict": "healthy"|"doubtful"|"blind"|"not_set", "reasons": [texts], "error"}}`)
+	return noted(cmd, noteJSON, `{"healthy", "waiting", "owner": {"pid", "host", "since"}|null, "gateway", "roster", "database": {"ok", "kind", "error"}, "auth": {"verdict": "healthy"|"doubtful"|"blind"|"not_set", "reasons": [texts], "error"}, "guilds": [{"guild", "visible", "roster", "auth"}]}`)
 }
 
 func (c *console) healthNow(ctx context.Context, cfg config.Config) (h healthState, err error) {
-	h.Auth = healthAuth{Verdict: "not_set", Reasons: []string{}}
+	h.Auth, h.Guilds = healthAuth{Verdict: "not_set", Reasons: []string{}}, []guildState{}
 	db, dialect, err := openAsItIs(ctx, &cfg)
 	h.Database.Kind = dialect.String()
 	if err == nil {
@@ -94,8 +101,11 @@ func (c *console) healthNow(ctx context.Context, cfg config.Config) (h healthSta
 	h.Database.OK = true
 	switch lease, err := db.LeaseHolder(ctx, 0); {
 	case err == nil:
-		h.Owner = &healthOwner{lease.Holder.PID, lease.Holder.Host, jsonTime(lease.Holder.Since)}
+		h.Owner, h.ownerID = &healthOwner{lease.Holder.PID, lease.Holder.Host, jsonTime(lease.Holder.Since)}, lease.Holder.ID
 	case !errors.Is(err, storage.ErrNotFound):
+		return h, err
+	}
+	if known, err := c.askState(ctx, cfg, db, &h); known || err != nil {
 		return h, err
 	}
 	s := &session{console: c, cfg: cfg, db: db}
@@ -152,10 +162,16 @@ func (c *console) sayHealth(h healthState) {
 	default:
 		c.say("Database (%s): in order.", h.Database.Kind)
 	}
-	if h.Owner == nil {
+	switch {
+	case h.Owner == nil:
 		c.say("Owner: none; no process acts here.")
-	} else {
-		c.say("Owner: process %d on %s since %v; it has no session with Discord.", h.Owner.PID, visible(h.Owner.Host), h.Owner.Since)
+	case h.Waiting:
+		c.say("This process waits; process %d on %s acts since %v.", h.Owner.PID, visible(h.Owner.Host), h.Owner.Since)
+	default:
+		c.say("Owner: process %d on %s since %v; session with Discord: %s; whole guild seen: %s.", h.Owner.PID, visible(h.Owner.Host), h.Owner.Since, yesNo(h.Gateway), yesNo(h.Roster))
+	}
+	for _, g := range h.Guilds {
+		c.say("Guild %s: in sight: %s; every member seen: %s; Auth: %s.", g.Guild, yesNo(g.Visible), yesNo(g.Roster), cmp.Or(g.Auth, "not judged yet"))
 	}
 	switch h.Auth.Verdict {
 	case "not_set":

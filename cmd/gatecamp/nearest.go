@@ -4,9 +4,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gatecamp/audit"
 	"gatecamp/internal/problem"
+	"gatecamp/internal/spelling"
 )
 
 // quoted is a name from another person in quotes, fit for a line.
@@ -34,39 +36,10 @@ func knownName(what, name string, known []string) error {
 
 // nearest is the known word that was probably meant; empty if none is near. A look-alike is nearer than any misspelling.
 func nearest(word string, known []string) string {
-	skeleton := audit.Skeleton(word)
-	best, distance := "", 1+len([]rune(word))/2
-	for _, k := range known {
-		if skeleton != "" && audit.Skeleton(k) == skeleton {
-			return k
-		}
-		if d := edits(strings.ToLower(word), strings.ToLower(k)); d < distance {
-			best, distance = k, d
+	if skeleton := audit.Skeleton(word); skeleton != "" {
+		if i := slices.IndexFunc(known, func(k string) bool { return audit.Skeleton(k) == skeleton }); i >= 0 {
+			return known[i]
 		}
 	}
-	return best
-}
-
-// edits is the Levenshtein distance: letters to add, drop or change. Long words are near nothing.
-func edits(a, b string) int {
-	x, y := []rune(a), []rune(b)
-	if len(x) > 200 || len(y) > 200 {
-		return max(len(x), len(y))
-	}
-	row := make([]int, len(y)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i, r := range x {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j, s := range y {
-			cost := 1
-			if r == s {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(y)]
+	return spelling.Nearest(word, known, utf8.RuneCountInString(word)/2)
 }

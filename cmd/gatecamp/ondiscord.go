@@ -90,19 +90,27 @@ const progressEvery = 5 * time.Second
 
 // progress tells on standard error how far a run came, and when it will about be done at this pace.
 func (f *filed) progress() func(run int64, done, of int) {
-	var began, told time.Time
-	return func(_ int64, done, of int) {
-		now := time.Now()
-		if began.IsZero() {
-			began, told = now, now
-		}
-		if now.Sub(told) < progressEvery || done == of {
-			return
-		}
-		told = now
-		left := now.Sub(began) / time.Duration(done) * time.Duration(of-done)
-		fmt.Fprintf(f.err, "gatecamp: %d of %s behind us, about %s to go\n", done, count(of, "change", "changes"), left.Round(time.Second))
+	var p pace
+	return func(_ int64, done, of int) { p.went(f.session, done, of) }
+}
+
+// pace tells a person who waits how far a run came, now and then.
+type pace struct {
+	began, told time.Time
+	first       int // how much was done when it was first told
+}
+
+func (p *pace) went(s *session, done, of int) {
+	now := time.Now()
+	if p.began.IsZero() {
+		p.began, p.told, p.first = now, now, done-1
 	}
+	if now.Sub(p.told) < progressEvery || done == of {
+		return
+	}
+	p.told = now
+	left := now.Sub(p.began) / time.Duration(done-p.first) * time.Duration(of-done)
+	fmt.Fprintf(s.err, "gatecamp: %d of %s behind us, about %s to go\n", done, count(of, "change", "changes"), left.Round(time.Second))
 }
 
 // act opens the session for changes: it takes the lease of the one process that acts, keeps it until done, and settles what an
@@ -113,6 +121,10 @@ func (f *filed) act(ctx context.Context) (context.Context, error) {
 		host = "unknown"
 	}
 	owner := storage.Owner{ID: f.actor() + " " + rand.Text(), Host: host, PID: os.Getpid(), Since: f.now().UTC()}
+	shard, err := f.shardOf(ctx, f.session.guild)
+	if err != nil {
+		return ctx, err
+	}
 	lease, err := f.db.AcquireLease(ctx, shard, owner)
 	if held, is := errors.AsType[*storage.HeldError](err); is {
 		return ctx, refuse("lease_held", fmt.Sprintf("process %d on %s acts for this guild since %s; nothing was changed", held.Holder.PID, held.Holder.Host, eveTime(held.Holder.Since)),
@@ -151,9 +163,6 @@ func (f *filed) act(ctx context.Context) (context.Context, error) {
 	return acting, err
 }
 
-// shard is the only one that a console acts for.
-const shard = 0
-
 // renewEvery is how often a lease is prolonged; it lasts storage.LeaseLength.
 const renewEvery = 3 * time.Second
 
@@ -188,6 +197,15 @@ func (c *console) auditRunLive(cmd *cobra.Command, args []string, o runOrder, on
 	v := f.invocation(auditRunCommand, redactArgs(cmd, args))
 	if err := f.mayAct(ctx, o); err != nil {
 		return f.noteUnlessFailed(ctx, v, err)
+	}
+	if served, err := f.served(ctx); served || err != nil {
+		if err == nil {
+			v, err = f.admit(ctx, v)
+		}
+		if err != nil {
+			return err
+		}
+		return f.askOwner(ctx, askRun, orderArgs{Invocation: v.ID, Action: o.action, Limit: o.limit, Members: only, DryRun: !o.acts(), JSON: o.json})
 	}
 	if ctx, err = f.ready(ctx, o.acts()); err != nil {
 		return f.noteUnlessFailed(ctx, v, err)
@@ -237,6 +255,16 @@ func (c *console) planApplyLive(cmd *cobra.Command, args []string, once bool, re
 	if err != nil {
 		return f.noteUnlessFailed(ctx, v, err)
 	}
+	if served, err := f.served(ctx); served || err != nil {
+		v.Accepted = true
+		if err == nil {
+			v, err = f.db.Accept(ctx, v)
+		}
+		if err != nil {
+			return err
+		}
+		return f.askOwner(ctx, askApply, orderArgs{Invocation: v.ID, Digest: p.Digest, Once: once, Reason: reason})
+	}
 	if ctx, err = f.act(ctx); err != nil {
 		return f.noteUnlessFailed(ctx, v, err)
 	}
@@ -264,12 +292,21 @@ func (c *console) resumeLive(cmd *cobra.Command, args []string, id int64, asJSON
 	if err != nil {
 		return f.noteUnlessFailed(ctx, v, err)
 	}
-	if ctx, err = f.ready(ctx, !run.Order.DryRun); err != nil {
-		return f.noteUnlessFailed(ctx, v, err)
+	served, err := f.served(ctx)
+	if err != nil {
+		return err
+	}
+	if !served {
+		if ctx, err = f.ready(ctx, !run.Order.DryRun); err != nil {
+			return f.noteUnlessFailed(ctx, v, err)
+		}
 	}
 	v.Accepted, v.Run = true, id
 	if _, err := f.db.Accept(ctx, v); err != nil {
 		return err
+	}
+	if served {
+		return f.askOwner(ctx, askResume, orderArgs{Run: id, JSON: asJSON})
 	}
 	return f.sweep(ctx, run, asJSON)
 }

@@ -111,7 +111,7 @@ func TestAStoredPlanIsAppliedToTheGuild(t *testing.T) {
 	}
 	// Another process acts: nothing is changed, and it is said who does.
 	tt.store(func(ctx context.Context, db storage.Store) {
-		must[storage.Lease](t)(db.AcquireLease(ctx, shard, storage.Owner{ID: "another", Host: "elsewhere", PID: 4711, Since: tt.now}))
+		must[storage.Lease](t)(db.AcquireLease(ctx, 0, storage.Owner{ID: "another", Host: "elsewhere", PID: 4711, Since: tt.now}))
 		tt.run("audit", "run", "--yes").exits(exitRefused).says("4711")
 	})
 	if v := tt.invocations()[0]; v.Refusal != "lease_held" {

@@ -94,7 +94,9 @@ func planLine(p storage.Plan) planForm {
 func (s *session) tellStoredPlan(p storage.Plan, form format) error {
 	l := &list{columns: []string{"member_id", "kind", "role_id", "held", "outcome", "code"}, empty: "It changes nothing."}
 	held := planLine(p).Held
+	var codes []string
 	for _, a := range p.Actions {
+		codes = append(codes, a.Code)
 		role := "-"
 		if a.Role != 0 {
 			role = a.Role.String()
@@ -111,7 +113,16 @@ func (s *session) tellStoredPlan(p storage.Plan, form format) error {
 		s.say("  %6d held by %s", held[code], holdWords(code))
 	}
 	s.say("")
-	return form.print(s.out, l)
+	if err := form.print(s.out, l); err != nil {
+		return err
+	}
+	for i, line := range legend(codes) {
+		if i == 0 {
+			s.say("")
+		}
+		s.say("%s", line)
+	}
+	return nil
 }
 
 func (c *console) planApply() *cobra.Command {

@@ -183,8 +183,8 @@ no longer finds it. Without options those that are open now.`,
 					return err
 				}
 			}
-			if category != "" && !slices.Contains(findingCategories(), category) {
-				return problem.Usagef("--category: %q is none; there are %s", category, joinWords(findingCategories()))
+			if category != "" && !slices.Contains(reconcile.FindingCategories(), category) {
+				return problem.Usagef("--category: %q is none; there are %s", category, joinWords(reconcile.FindingCategories()))
 			}
 			if run < 0 {
 				return problem.Usagef("--run: %d is no run", run)
@@ -198,34 +198,8 @@ no longer finds it. Without options those that are open now.`,
 	flags.Int64Var(&run, "run", 0, "only those that this `RUN` opened, changed or closed")
 	flags.BoolVar(&closed, "closed", false, "those that are closed too")
 	form.flags(cmd)
-	complete(cmd, "category", findingCategories()...)
+	complete(cmd, "category", reconcile.FindingCategories()...)
 	return noted(cmd, noteJSON, "one line each, newest first: finding, member_id, category, roles, granted_by, state, opened, closed")
-}
-
-// findingCategories are the categories that a finding can have, those about roles last.
-func findingCategories() []string {
-	var names []string
-	for c := range audit.Categories() {
-		if c != audit.Undecidable {
-			names = append(names, c.String())
-		}
-	}
-	for t := audit.Twins; t <= audit.OutOfReach; t++ {
-		names = append(names, t.String())
-	}
-	return names
-}
-
-// findingLine is the form of reference/interfaces.md; of a finding about a role, member_id is null.
-type findingLine struct {
-	Finding   int64    `json:"finding"`
-	MemberID  *string  `json:"member_id"`
-	Category  string   `json:"category"`
-	Roles     []string `json:"roles"`
-	GrantedBy *string  `json:"granted_by"`
-	State     string   `json:"state"`
-	Opened    any      `json:"opened"`
-	Closed    any      `json:"closed"`
 }
 
 func (s *session) printFindings(ctx context.Context, filter storage.FindingFilter, form format) error {
@@ -251,27 +225,13 @@ func (s *session) printFindings(ctx context.Context, filter storage.FindingFilte
 }
 
 func addFinding(l *list, f *storage.Finding) {
-	line := findingLine{Finding: f.ID, Category: f.Category, Roles: idsText(rolesOf(f)), GrantedBy: orNullID(f.GrantedBy), State: "open", Opened: jsonTime(f.Opened), Closed: jsonTime(f.Closed)}
+	line := reconcile.FindingLineOf(f)
 	member := "-"
-	if f.SubjectKind == storage.SubjectMember {
-		line.MemberID, member = orNullID(f.Subject), f.Subject.String()
+	if line.MemberID != nil {
+		member = *line.MemberID
 	}
-	if !f.Closed.IsZero() {
-		line.State = "closed"
-	}
-	l.add(line, strconv.FormatInt(f.ID, 10), member, f.Category, f.Wanted, f.Allowed, cell(rolesOf(f)), cell(f.Go), dash(joinWords(f.Alerts)),
+	l.add(line, strconv.FormatInt(f.ID, 10), member, f.Category, f.Wanted, f.Allowed, cell(reconcile.RolesOf(f)), cell(f.Go), dash(joinWords(f.Alerts)),
 		dash(f.Attempted), dash(f.Observed), line.State, eveTime(f.Opened), eveTime(f.Closed), dash(f.ReviewNote))
-}
-
-// rolesOf are the roles that a finding is about: lacking ones of missing_roles, the role itself of a finding about a role, else held ones.
-func rolesOf(f *storage.Finding) []snowflake.ID {
-	switch {
-	case f.SubjectKind == storage.SubjectRole:
-		return []snowflake.ID{f.Subject}
-	case f.Category == audit.MissingRoles.String():
-		return f.Missing
-	}
-	return f.Held
 }
 
 func cell(ids []snowflake.ID) string { return dash(joinIDs(ids)) }

@@ -140,22 +140,20 @@ func (s *session) mayAct(ctx context.Context, o runOrder) error {
 		return refuse("confirmation_missing", fmt.Sprintf("--action %s changes Discord and was not confirmed; nothing was changed", o.action),
 			"look first with `gatecamp audit run`, then add --yes")
 	}
-	_, err := s.db.Acknowledged(ctx, s.guild)
-	if errors.Is(err, storage.ErrNotFound) {
-		return refuse("initial_lock_held", "nobody has acknowledged a first report for this guild, so nothing may be changed yet; nothing was changed",
+	shut, err := s.engine(nil).Obstacle(ctx)
+	if err != nil {
+		return err
+	}
+	switch shut.Gate {
+	case audit.Lock:
+		return refuse(shut.Code(), "nobody has acknowledged a first report for this guild, so nothing may be changed yet; nothing was changed",
 			"order a report with `gatecamp audit run`, read it, and acknowledge it with `gatecamp audit acknowledge RUN --reason TEXT`")
+	case audit.Pause:
+		return refuse(shut.Code(), fmt.Sprintf("%s paused this guild on %s (%s); nothing was changed", shut.Pause.Actor, eveTime(shut.Pause.At), visible(shut.Pause.Reason)),
+			"end the pause with `gatecamp unpause --reason TEXT`")
+	case audit.DryRun, audit.Roster, audit.NothingWanted:
 	}
-	if err != nil {
-		return err
-	}
-	p, err := s.db.Paused(ctx, s.guild)
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return refuse("paused", fmt.Sprintf("%s paused this guild on %s (%s); nothing was changed", p.Actor, eveTime(p.At), visible(p.Reason)), "end the pause with `gatecamp unpause --reason TEXT`")
+	return nil
 }
 
 // admit takes one run from the user's allowance.
@@ -169,13 +167,18 @@ func (s *session) admit(ctx context.Context, v storage.Invocation) (storage.Invo
 	return v, err
 }
 
-// sweep works on a run and prints what came of it. The one JSON object is printed whatever came of it.
+// sweep works on a run and prints what came of it.
 func (f *filed) sweep(ctx context.Context, run storage.Run, asJSON bool) error {
 	r, err := f.engine.Sweep(ctx, run, f.guilds, f.writer)
 	if r == nil {
 		return err
 	}
 	f.announce(ctx, r)
+	return f.tellEnd(r, err, asJSON)
+}
+
+// tellEnd prints what came of a run. The one JSON object is printed whatever came of it.
+func (f *filed) tellEnd(r *reconcile.Report, err error, asJSON bool) error {
 	if asJSON {
 		err = errors.Join(err, printLines(f.out, runLine{r.Run.ID, r.Run.State.String(), orNull(r.Run.Digest), heldCounts(r.Counts.Summary.Held)}))
 	} else if r.Look != nil && err == nil {

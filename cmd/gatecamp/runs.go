@@ -47,36 +47,13 @@ func (c *console) auditHistory() *cobra.Command {
 	return noted(cmd, noteJSON, "one line each, newest first: run, kind, state, started, ended, digest, counts, held")
 }
 
-// historyLine is the form of reference/interfaces.md.
-type historyLine struct {
-	Run     int64           `json:"run"`
-	Kind    string          `json:"kind"`
-	State   string          `json:"state"`
-	Started any             `json:"started"`
-	Ended   any             `json:"ended"`
-	Digest  *string         `json:"digest"`
-	Counts  json.RawMessage `json:"counts"`
-	Held    map[string]int  `json:"held"`
-}
-
 func addRun(l *list, r storage.Run) error {
-	var counts reconcile.Counts
-	if len(r.Counts) > 0 {
-		if err := json.Unmarshal(r.Counts, &counts); err != nil {
-			return fmt.Errorf("counts of run %d: %w", r.ID, err)
-		}
+	line, counts, err := reconcile.RunLineOf(r)
+	if err != nil {
+		return err
 	}
-	planned, held := 0, 0
-	open := counts.Findings.Opened + counts.Findings.Changed + counts.Findings.Unchanged
-	for _, n := range counts.Summary.Planned {
-		planned += n
-	}
-	for _, n := range counts.Summary.Held {
-		held = max(held, n)
-	}
-	line := historyLine{r.ID, r.Order.Kind, r.State.String(), jsonTime(r.Started), jsonTime(r.Ended), orNull(r.Digest), compact(r.Counts), heldCounts(counts.Summary.Held)}
 	l.add(line, strconv.FormatInt(r.ID, 10), r.Order.Kind, orderWords(r.Order), r.State.String(), eveTime(r.Started), eveTime(r.Ended),
-		strconv.Itoa(counts.Members), strconv.Itoa(open), strconv.Itoa(planned), strconv.Itoa(held), r.Order.Actor, dash(r.Error))
+		strconv.Itoa(counts.Members), strconv.Itoa(counts.Open()), strconv.Itoa(counts.PlannedActions()), strconv.Itoa(counts.HeldActions()), r.Order.Actor, dash(r.Error))
 	return nil
 }
 
@@ -179,27 +156,21 @@ func (c *console) end(e ending) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			run, err := s.run(ctx, id)
+			before, err := s.run(ctx, id)
 			if err != nil {
 				return err
 			}
-			for run.State != e.to {
-				if run.State.IsEnd() {
-					return problem.New(problem.Usage, fmt.Sprintf("run %d has ended already (%s); nothing was changed", id, stateWords(run.State)), "see `gatecamp audit history`")
-				}
-				_, err := s.db.MoveRun(ctx, storage.Move{Run: id, From: run.State, To: e.to, At: s.now().UTC(), Error: "by_" + e.use})
-				if err == nil {
-					s.say("Run %d is %s. What it did before is kept: see `gatecamp trail list --run %d`.", id, e.done, id)
-					return nil
-				}
-				if !errors.Is(err, storage.ErrConflict) {
-					return err
-				}
-				if run, err = s.run(ctx, id); err != nil { // it moved meanwhile
-					return err
-				}
+			run, err := s.engine(nil).EndRun(ctx, id, e.to, "by_"+e.use)
+			switch {
+			case errors.Is(err, storage.ErrConflict):
+				return problem.New(problem.Usage, fmt.Sprintf("run %d has ended already (%s); nothing was changed", id, stateWords(run.State)), "see `gatecamp audit history`")
+			case err != nil:
+				return err
+			case before.State == e.to:
+				s.say("Run %d was %s already.", id, e.done)
+			default:
+				s.say("Run %d is %s. What it did before is kept: see `gatecamp trail list --run %d`.", id, e.done, id)
 			}
-			s.say("Run %d was %s already.", id, e.done)
 			return nil
 		}),
 	}

@@ -223,6 +223,7 @@ func (f *filed) tellOutcomes(r *reconcile.Report) {
 		return
 	}
 	f.say("\nDone")
+	var codes []string
 	for _, o := range r.Outcomes[:min(shownOutcomes, len(r.Outcomes))] {
 		what := kindWords(o.Action.Kind.String())
 		if o.Action.Role != 0 {
@@ -231,11 +232,15 @@ func (f *filed) tellOutcomes(r *reconcile.Report) {
 		line := fmt.Sprintf("  %-11s %s: %s", strings.ReplaceAll(o.Result.String(), "_", " "), f.name(o.Action.Member), what)
 		if o.Code != "" {
 			line += ": " + o.Code
+			codes = append(codes, o.Code)
 		}
 		f.say("%s", line)
 	}
 	if more := len(r.Outcomes) - shownOutcomes; more > 0 {
 		f.say("  … and %d more: gatecamp plan show %s", more, r.Plan.Digest)
+	}
+	for _, line := range legend(codes) {
+		f.say("  %s", line)
 	}
 }
 

@@ -1,11 +1,14 @@
 package discordtest
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
+
+	"gatecamp/internal/problem"
 )
 
 // The ids of what a world does not name.
@@ -36,8 +39,12 @@ func (s *Server) build(w *World) error {
 		g.locale = "en-US"
 	}
 	g.onboarding = onboarding{GuildID: g.id, Prompts: []json.RawMessage{}, Channels: []string{}}
+	if s.guilds[g.id] != nil {
+		return problem.Usagef("world %s: there is a guild %d already; give each world's guild an id of its own", w.Name, g.id)
+	}
 	s.guilds[g.id] = g
 	s.guildOrder = append(s.guildOrder, g)
+	slices.SortFunc(s.guildOrder, func(a, b *guild) int { return cmp.Compare(a.id, b.id) })
 	lift := g.addRoles(w.roles)
 	for i := range w.members {
 		s.settle(g, &w.members[i])
@@ -103,7 +110,10 @@ func (g *guild) addRoles(specs []roleSpec) (lift int) {
 
 // settle takes a member of the world in.
 func (s *Server) settle(g *guild, spec *memberSpec) {
-	u := &user{id: snowflake.ID(spec.User.ID), name: spec.User.Username, bot: spec.User.Bot}
+	u := s.users[snowflake.ID(spec.User.ID)] // of an earlier world: one account in two guilds
+	if u == nil {
+		u = &user{id: snowflake.ID(spec.User.ID), name: spec.User.Username, bot: spec.User.Bot}
+	}
 	if spec.User.Global != nil {
 		u.global = *spec.User.Global
 	}
@@ -142,19 +152,28 @@ func (s *Server) freeID(id snowflake.ID) snowflake.ID {
 // addBot makes an application and sees that its bot is in the guild with a managed role that carries its permissions.
 // A role that the world gives with permissions of its own stays as it is.
 func (s *Server) addBot(g *guild, w *World, name string, id, preset snowflake.ID, position int) {
-	if id == 0 {
+	app := s.appNamed(name)
+	switch {
+	case app != nil: // of an earlier world
+		id = app.id
+	case id == 0:
 		id = s.freeID(preset)
 	}
 	m := g.members.by[id]
-	if m == nil {
+	switch {
+	case m == nil && app != nil:
+		m = s.seat(g, app.user)
+	case m == nil:
 		m = s.seat(g, &user{id: id, name: name, bot: true})
 	}
 	m.bot = true
-	app := &application{
-		id: id, name: name, token: botToken(id, name), user: m.user, intents: IntentMembers | IntentContent, ownerTwoFactor: true,
-		guildCommands: map[snowflake.ID][]*command{}, creates: map[snowflake.ID]*window{}, identified: map[int]time.Time{}, askedAll: map[snowflake.ID]time.Time{},
+	if app == nil {
+		app = &application{
+			id: id, name: name, token: botToken(id, name), user: m.user, intents: IntentMembers | IntentContent, ownerTwoFactor: true,
+			guildCommands: map[snowflake.ID][]*command{}, creates: map[snowflake.ID]*window{}, identified: map[int]time.Time{}, askedAll: map[snowflake.ID]time.Time{},
+		}
+		s.apps[id], s.tokens[app.token] = app, app
 	}
-	s.apps[id], s.tokens[app.token] = app, app
 	for _, r := range g.sortedRoles() {
 		if !r.Managed || !m.has(r.ID) && botOf(r) != id {
 			continue
@@ -168,6 +187,16 @@ func (s *Server) addBot(g *guild, w *World, name string, id, preset snowflake.ID
 	role := &Role{ID: s.freeRole(g, id), Name: name, Managed: true, Position: position, Permissions: botPermissions, Tags: json.RawMessage(`{"bot_id":"` + id.String() + `"}`)}
 	g.roles[role.ID] = role
 	m.roles = g.members.with(m.roles, role.ID)
+}
+
+// appNamed is the application of a bot that an earlier world made; nil if none did.
+func (s *Server) appNamed(name string) *application {
+	for _, app := range s.apps {
+		if app.name == name {
+			return app
+		}
+	}
+	return nil
 }
 
 // hasPermissions tells whether the world file says what the role may do.
@@ -208,9 +237,17 @@ func (s *Server) addChannels(g *guild, specs []channelSpec) {
 		}
 	}
 	if g.firstText() == nil {
-		g.channels = append(g.channels, &Channel{ID: defaultChannel, Type: channelText, GuildID: g.id, Name: "general", Overwrites: []Overwrite{}, guild: g})
+		id := defaultChannel
+		if len(s.guilds) > 1 {
+			id = s.newID()
+		}
+		g.channels = append(g.channels, &Channel{ID: id, Type: channelText, GuildID: g.id, Name: "general", Overwrites: []Overwrite{}, guild: g})
 	}
 	if hooks == 0 {
-		s.webhooks[1] = &webhook{id: 1, token: webhookToken(), name: "audit", channel: g.firstText(), maker: g.owner}
+		id := snowflake.ID(1)
+		for s.webhooks[id] != nil {
+			id++
+		}
+		s.webhooks[id] = &webhook{id: id, token: webhookToken(), name: "audit", channel: g.firstText(), maker: g.owner}
 	}
 }

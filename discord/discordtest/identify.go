@@ -9,7 +9,6 @@ import (
 const (
 	sessionStarts    = 1000 // identifies in sessionStartReset
 	sessionReset     = 24 * time.Hour
-	maxConcurrency   = 1
 	identifyInterval = 5 * time.Second
 )
 
@@ -72,7 +71,7 @@ func (s *Server) spendStart(app *application, shard int) bool {
 	if app.sessionsLeft--; app.sessionsLeft < 0 {
 		return false
 	}
-	bucket := shard % maxConcurrency
+	bucket := shard % s.cfg.MaxConcurrency
 	if last, ok := app.identified[bucket]; s.cfg.StrictIdentify && ok && now.Sub(last) < identifyInterval {
 		return false
 	}

@@ -76,6 +76,9 @@ func (s *Server) start(i *interaction, data object) {
 	s.interactionTokens[i.token] = i
 	payload := encode(s.interactionObject(i, data))
 	s.emit(event{name: "INTERACTION_CREATE", guild: i.guild, app: i.app, data: func() []byte { return payload }})
+	if s.cfg.OnInteraction != nil {
+		s.cfg.OnInteraction(i.app.id, payload)
+	}
 }
 
 // interactionObject is the payload of INTERACTION_CREATE.

@@ -210,6 +210,9 @@ func (s *Server) faultBefore(c *call, h http.Header, at site, p *permit) (result
 		} else if p.bucket != nil {
 			p.remaining = 0
 		}
+		if why == scopeUser { // the wait is for the end of the window
+			p.resets = s.clock.Now().Add(faultWait)
+		}
 		return result{status: 429, body: encode(p.refusal(h, c.version)), scope: why, permit: *p, fault: name.String()}, true
 	}
 	switch {

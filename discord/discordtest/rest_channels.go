@@ -48,6 +48,17 @@ func (c *call) channelFor(want Permissions) (*Channel, error) {
 	return ch, nil
 }
 
+// inChannel makes a handler of one that needs the channel of the path, and the bot's permission in it.
+func inChannel(want Permissions, do func(*call, *Channel) (answer, error)) func(*call) (answer, error) {
+	return func(c *call) (answer, error) {
+		ch, err := c.channelFor(want)
+		if err != nil {
+			return answer{}, err
+		}
+		return do(c, ch)
+	}
+}
+
 // shareGuild tells whether bot and recipient are in one guild; else Discord delivers nothing.
 func (c *call) shareGuild(dm *Channel) bool {
 	return slices.ContainsFunc(c.guildsOf(c.app), func(g *guild) bool { return g.members.by[dm.recipient.id] != nil })
@@ -90,11 +101,7 @@ func postDM(c *call) (answer, error) {
 	return ok(ch.object())
 }
 
-func putOverwrite(c *call) (answer, error) {
-	ch, err := c.channelFor(ManageRoles)
-	if err != nil {
-		return answer{}, err
-	}
+func putOverwrite(c *call, ch *Channel) (answer, error) {
 	id, err := c.id("o")
 	if err != nil {
 		return answer{}, err
@@ -119,11 +126,7 @@ func putOverwrite(c *call) (answer, error) {
 	return noContent()
 }
 
-func deleteOverwrite(c *call) (answer, error) {
-	ch, err := c.channelFor(ManageRoles)
-	if err != nil {
-		return answer{}, err
-	}
+func deleteOverwrite(c *call, ch *Channel) (answer, error) {
 	id, err := c.id("o")
 	if err != nil {
 		return answer{}, err
@@ -161,11 +164,7 @@ func (s *Server) addChannel(g *guild, a actor, ch Channel) (*Channel, error) {
 	return &ch, nil
 }
 
-func getMessages(c *call) (answer, error) {
-	ch, err := c.channelFor(ReadMessageHistory)
-	if err != nil {
-		return answer{}, err
-	}
+func getMessages(c *call, ch *Channel) (answer, error) {
 	limit, err := c.number("limit", 50, 1, 100)
 	if err != nil {
 		return answer{}, err
@@ -187,11 +186,7 @@ func getMessages(c *call) (answer, error) {
 	return ok(out)
 }
 
-func postMessage(c *call) (answer, error) {
-	ch, err := c.channelFor(SendMessages)
-	if err != nil {
-		return answer{}, err
-	}
+func postMessage(c *call, ch *Channel) (answer, error) {
 	var b messageBody
 	if err := c.decode(&b); err != nil {
 		return answer{}, err

@@ -26,13 +26,23 @@ func (c *call) guild() (*guild, error) {
 	return g, nil
 }
 
-// guildFor is the guild of the path, if the bot has the permission in it.
-func (c *call) guildFor(want Permissions) (*guild, error) {
-	g, err := c.guild()
-	if err == nil {
-		_, err = g.may(c.actor(), want)
+// inGuild makes a handler of one that needs the guild of the path.
+func inGuild(do func(*call, *guild) (answer, error)) func(*call) (answer, error) {
+	return inGuildWith(0, do)
+}
+
+// inGuildWith makes a handler of one that needs the guild of the path, and the bot's permission in it.
+func inGuildWith(want Permissions, do func(*call, *guild) (answer, error)) func(*call) (answer, error) {
+	return func(c *call) (answer, error) {
+		g, err := c.guild()
+		if err == nil && want != 0 {
+			_, err = g.may(c.actor(), want)
+		}
+		if err != nil {
+			return answer{}, err
+		}
+		return do(c, g)
 	}
-	return g, err
 }
 
 // number reads a query value within bounds.
@@ -80,8 +90,8 @@ func getGatewayBot(c *call) (answer, error) {
 	if reset <= 0 {
 		left, reset = sessionStarts, 0
 	}
-	return ok(object{"url": c.GatewayURL(), "shards": 1, "session_start_limit": object{
-		"total": sessionStarts, "remaining": max(left, 0), "reset_after": reset, "max_concurrency": maxConcurrency,
+	return ok(object{"url": c.GatewayURL(), "shards": c.cfg.Shards, "session_start_limit": object{
+		"total": sessionStarts, "remaining": max(left, 0), "reset_after": reset, "max_concurrency": c.cfg.MaxConcurrency,
 	}})
 }
 
@@ -128,11 +138,7 @@ func getGuild(c *call) (answer, error) {
 	return ok(o)
 }
 
-func patchGuild(c *call) (answer, error) {
-	g, err := c.guildFor(ManageGuild)
-	if err != nil {
-		return answer{}, err
-	}
+func patchGuild(c *call, g *guild) (answer, error) {
 	var in struct {
 		Name *string `json:"name"`
 	}
@@ -149,19 +155,11 @@ func patchGuild(c *call) (answer, error) {
 	return ok(g.guildObject())
 }
 
-func getOnboarding(c *call) (answer, error) {
-	g, err := c.guild()
-	if err != nil {
-		return answer{}, err
-	}
+func getOnboarding(c *call, g *guild) (answer, error) {
 	return ok(g.onboarding)
 }
 
-func putOnboarding(c *call) (answer, error) {
-	g, err := c.guildFor(ManageGuild | ManageRoles)
-	if err != nil {
-		return answer{}, err
-	}
+func putOnboarding(c *call, g *guild) (answer, error) {
 	in := onboarding{Prompts: []json.RawMessage{}, Channels: []string{}}
 	if err := c.decode(&in); err != nil {
 		return answer{}, err
@@ -172,12 +170,9 @@ func putOnboarding(c *call) (answer, error) {
 	return ok(in)
 }
 
-func getAuditLogs(c *call) (answer, error) {
-	g, err := c.guildFor(ViewAuditLog)
-	if err != nil {
-		return answer{}, err
-	}
+func getAuditLogs(c *call, g *guild) (answer, error) {
 	var q auditQuery
+	var err error
 	if q.limit, err = c.number("limit", 50, 1, 100); err != nil {
 		return answer{}, err
 	}
@@ -193,11 +188,7 @@ func getAuditLogs(c *call) (answer, error) {
 	return ok(c.auditObject(c.auditPage(g, q)))
 }
 
-func getBans(c *call) (answer, error) {
-	g, err := c.guildFor(BanMembers)
-	if err != nil {
-		return answer{}, err
-	}
+func getBans(c *call, g *guild) (answer, error) {
 	limit, err := c.number("limit", 1000, 1, 1000)
 	if err != nil {
 		return answer{}, err
@@ -223,11 +214,7 @@ func (b *ban) object() object {
 	return object{"user": userObject(b.user), "reason": reason}
 }
 
-func getBan(c *call) (answer, error) {
-	g, err := c.guildFor(BanMembers)
-	if err != nil {
-		return answer{}, err
-	}
+func getBan(c *call, g *guild) (answer, error) {
 	id, err := c.id("u")
 	if err != nil {
 		return answer{}, err
@@ -264,11 +251,7 @@ func (c *call) onUser(do func(*guild, snowflake.ID) error) (answer, error) {
 
 const bulkBanLimit = 200
 
-func postBulkBan(c *call) (answer, error) {
-	g, err := c.guildFor(BanMembers | ManageGuild)
-	if err != nil {
-		return answer{}, err
-	}
+func postBulkBan(c *call, g *guild) (answer, error) {
 	var in struct {
 		UserIDs []LooseID `json:"user_ids"`
 	}
@@ -293,19 +276,11 @@ func postBulkBan(c *call) (answer, error) {
 	return ok(object{"banned_users": banned, "failed_users": failed})
 }
 
-func getChannels(c *call) (answer, error) {
-	g, err := c.guild()
-	if err != nil {
-		return answer{}, err
-	}
+func getChannels(c *call, g *guild) (answer, error) {
 	return ok(append([]*Channel{}, g.channels...))
 }
 
-func postChannel(c *call) (answer, error) {
-	g, err := c.guildFor(ManageChannels)
-	if err != nil {
-		return answer{}, err
-	}
+func postChannel(c *call, g *guild) (answer, error) {
 	var in Channel
 	if err := c.decode(&in); err != nil {
 		return answer{}, err
@@ -317,11 +292,7 @@ func postChannel(c *call) (answer, error) {
 	return created(ch)
 }
 
-func getGuildWebhooks(c *call) (answer, error) {
-	g, err := c.guildFor(ManageWebhooks)
-	if err != nil {
-		return answer{}, err
-	}
+func getGuildWebhooks(c *call, g *guild) (answer, error) {
 	out := []json.RawMessage{}
 	for _, id := range sortedKeys(c.webhooks) {
 		if w := c.webhooks[id]; w.channel.guild == g {

@@ -8,11 +8,7 @@ import (
 	"github.com/disgoorg/snowflake/v2"
 )
 
-func getMembers(c *call) (answer, error) {
-	g, err := c.guild()
-	if err != nil {
-		return answer{}, err
-	}
+func getMembers(c *call, g *guild) (answer, error) {
 	if c.app.intents&IntentMembers == 0 {
 		return answer{}, missingAccess()
 	}
@@ -27,11 +23,7 @@ func getMembers(c *call) (answer, error) {
 	return ok(json.RawMessage(appendMembers(nil, g.members.after(after, limit))))
 }
 
-func getMembersSearch(c *call) (answer, error) {
-	g, err := c.guild()
-	if err != nil {
-		return answer{}, err
-	}
+func getMembersSearch(c *call, g *guild) (answer, error) {
 	limit, err := c.number("limit", 1, 1, 1000)
 	if err != nil {
 		return answer{}, err
@@ -107,11 +99,7 @@ func patchMember(c *call) (answer, error) {
 	return c.patch(g, m)
 }
 
-func patchSelf(c *call) (answer, error) {
-	g, err := c.guild()
-	if err != nil {
-		return answer{}, err
-	}
+func patchSelf(c *call, g *guild) (answer, error) {
 	return c.patch(g, g.members.by[c.app.user.id])
 }
 
@@ -154,11 +142,7 @@ func plainIDs(loose []LooseID) []snowflake.ID {
 }
 
 // putMember lets a bot bring a person in, as Alliance Auth does with the access token that it got from that person. Any token is taken.
-func putMember(c *call) (answer, error) {
-	g, err := c.guild()
-	if err != nil {
-		return answer{}, err
-	}
+func putMember(c *call, g *guild) (answer, error) {
 	id, err := c.id("u")
 	if err != nil {
 		return answer{}, err

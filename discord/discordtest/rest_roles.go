@@ -4,19 +4,11 @@ import (
 	"github.com/disgoorg/snowflake/v2"
 )
 
-func getRoles(c *call) (answer, error) {
-	g, err := c.guild()
-	if err != nil {
-		return answer{}, err
-	}
+func getRoles(c *call, g *guild) (answer, error) {
 	return ok(g.sortedRoles())
 }
 
-func getRole(c *call) (answer, error) {
-	g, err := c.guild()
-	if err != nil {
-		return answer{}, err
-	}
+func getRole(c *call, g *guild) (answer, error) {
 	id, err := c.id("r")
 	if err != nil {
 		return answer{}, err
@@ -28,11 +20,7 @@ func getRole(c *call) (answer, error) {
 }
 
 // getRoleCounts is the number of holders of each role; @everyone is not in it.
-func getRoleCounts(c *call) (answer, error) {
-	g, err := c.guild()
-	if err != nil {
-		return answer{}, err
-	}
+func getRoleCounts(c *call, g *guild) (answer, error) {
 	counts := make(map[snowflake.ID]int, len(g.roles))
 	for id := range g.roles {
 		if id != g.id {
@@ -49,11 +37,7 @@ func getRoleCounts(c *call) (answer, error) {
 	return ok(counts)
 }
 
-func postRole(c *call) (answer, error) {
-	g, err := c.guild()
-	if err != nil {
-		return answer{}, err
-	}
+func postRole(c *call, g *guild) (answer, error) {
 	var edit roleEdit
 	if err := c.decode(&edit); err != nil {
 		return answer{}, err
@@ -69,11 +53,7 @@ func postRole(c *call) (answer, error) {
 	return ok(r)
 }
 
-func patchRole(c *call) (answer, error) {
-	g, err := c.guild()
-	if err != nil {
-		return answer{}, err
-	}
+func patchRole(c *call, g *guild) (answer, error) {
 	id, err := c.id("r")
 	if err != nil {
 		return answer{}, err
@@ -90,11 +70,7 @@ func patchRole(c *call) (answer, error) {
 	return ok(r)
 }
 
-func patchRolePositions(c *call) (answer, error) {
-	g, err := c.guild()
-	if err != nil {
-		return answer{}, err
-	}
+func patchRolePositions(c *call, g *guild) (answer, error) {
 	var in []struct {
 		ID       LooseID `json:"id"`
 		Position *int    `json:"position"`
@@ -112,11 +88,7 @@ func patchRolePositions(c *call) (answer, error) {
 	return ok(g.sortedRoles())
 }
 
-func deleteRole(c *call) (answer, error) {
-	g, err := c.guild()
-	if err != nil {
-		return answer{}, err
-	}
+func deleteRole(c *call, g *guild) (answer, error) {
 	id, err := c.id("r")
 	if err != nil {
 		return answer{}, err

@@ -101,28 +101,28 @@ func generalRoutes(add adder) {
 
 func guildRoutes(add adder) {
 	add("GET", "/guilds/{g}", getGuild)
-	add("PATCH", "/guilds/{g}", patchGuild)
-	add("GET", "/guilds/{g}/onboarding", getOnboarding).bucket = bucketOnboarding()
-	add("PUT", "/guilds/{g}/onboarding", putOnboarding)
-	add("GET", "/guilds/{g}/audit-logs", getAuditLogs)
-	add("GET", "/guilds/{g}/channels", getChannels)
-	add("POST", "/guilds/{g}/channels", postChannel)
-	add("GET", "/guilds/{g}/webhooks", getGuildWebhooks)
-	add("GET", "/guilds/{g}/bans", getBans)
-	r := add("POST", "/guilds/{g}/bulk-ban", postBulkBan)
+	add("PATCH", "/guilds/{g}", inGuildWith(ManageGuild, patchGuild))
+	add("GET", "/guilds/{g}/onboarding", inGuild(getOnboarding)).bucket = bucketOnboarding()
+	add("PUT", "/guilds/{g}/onboarding", inGuildWith(ManageGuild|ManageRoles, putOnboarding))
+	add("GET", "/guilds/{g}/audit-logs", inGuildWith(ViewAuditLog, getAuditLogs))
+	add("GET", "/guilds/{g}/channels", inGuild(getChannels))
+	add("POST", "/guilds/{g}/channels", inGuildWith(ManageChannels, postChannel))
+	add("GET", "/guilds/{g}/webhooks", inGuildWith(ManageWebhooks, getGuildWebhooks))
+	add("GET", "/guilds/{g}/bans", inGuildWith(BanMembers, getBans))
+	r := add("POST", "/guilds/{g}/bulk-ban", inGuildWith(BanMembers|ManageGuild, postBulkBan))
 	r.bucket, r.members = bucketBulkBan(), others
-	add("GET", "/guilds/{g}/bans/{u}", getBan)
+	add("GET", "/guilds/{g}/bans/{u}", inGuildWith(BanMembers, getBan))
 	add("PUT", "/guilds/{g}/bans/{u}", putBan).members = others
 	add("DELETE", "/guilds/{g}/bans/{u}", deleteBan).members = others
 }
 
 func memberRoutes(add adder) {
 	with := func(r *route, b *bucket, m touch) { r.bucket, r.members = b, m }
-	with(add("GET", "/guilds/{g}/members", getMembers), bucketMemberList(), reads)
-	with(add("GET", "/guilds/{g}/members/search", getMembersSearch), bucketMemberFind(), reads)
-	with(add("PATCH", "/guilds/{g}/members/@me", patchSelf), bucketMemberPatch(), nothing)
+	with(add("GET", "/guilds/{g}/members", inGuild(getMembers)), bucketMemberList(), reads)
+	with(add("GET", "/guilds/{g}/members/search", inGuild(getMembersSearch)), bucketMemberFind(), reads)
+	with(add("PATCH", "/guilds/{g}/members/@me", inGuild(patchSelf)), bucketMemberPatch(), nothing)
 	with(add("GET", "/guilds/{g}/members/{u}", getMember), bucketMemberGet(), reads)
-	with(add("PUT", "/guilds/{g}/members/{u}", putMember), nil, nothing)
+	with(add("PUT", "/guilds/{g}/members/{u}", inGuild(putMember)), nil, nothing)
 	with(add("PATCH", "/guilds/{g}/members/{u}", patchMember), bucketMemberPatch(), writes)
 	with(add("DELETE", "/guilds/{g}/members/{u}", deleteMember), bucketMemberKick(), writes)
 	with(add("PUT", "/guilds/{g}/members/{u}/roles/{r}", putMemberRole), bucketMemberRoles(), writes)
@@ -130,23 +130,23 @@ func memberRoutes(add adder) {
 }
 
 func roleRoutes(add adder) {
-	add("GET", "/guilds/{g}/roles", getRoles)
-	add("POST", "/guilds/{g}/roles", postRole)
-	add("PATCH", "/guilds/{g}/roles", patchRolePositions)
-	add("GET", "/guilds/{g}/roles/member-counts", getRoleCounts)
-	add("GET", "/guilds/{g}/roles/{r}", getRole)
-	add("PATCH", "/guilds/{g}/roles/{r}", patchRole).members = others
-	add("DELETE", "/guilds/{g}/roles/{r}", deleteRole).members = others
+	add("GET", "/guilds/{g}/roles", inGuild(getRoles))
+	add("POST", "/guilds/{g}/roles", inGuild(postRole))
+	add("PATCH", "/guilds/{g}/roles", inGuild(patchRolePositions))
+	add("GET", "/guilds/{g}/roles/member-counts", inGuild(getRoleCounts))
+	add("GET", "/guilds/{g}/roles/{r}", inGuild(getRole))
+	add("PATCH", "/guilds/{g}/roles/{r}", inGuild(patchRole)).members = others
+	add("DELETE", "/guilds/{g}/roles/{r}", inGuild(deleteRole)).members = others
 }
 
 func channelRoutes(add adder) {
 	add("GET", "/channels/{c}", getChannel)
-	add("PUT", "/channels/{c}/permissions/{o}", putOverwrite)
-	add("DELETE", "/channels/{c}/permissions/{o}", deleteOverwrite)
+	add("PUT", "/channels/{c}/permissions/{o}", inChannel(ManageRoles, putOverwrite))
+	add("DELETE", "/channels/{c}/permissions/{o}", inChannel(ManageRoles, deleteOverwrite))
 	add("GET", "/channels/{c}/webhooks", getChannelWebhooks)
 	add("POST", "/channels/{c}/webhooks", postWebhook)
-	add("GET", "/channels/{c}/messages", getMessages)
-	add("POST", "/channels/{c}/messages", postMessage).bucket = bucketPost()
+	add("GET", "/channels/{c}/messages", inChannel(ReadMessageHistory, getMessages))
+	add("POST", "/channels/{c}/messages", inChannel(SendMessages, postMessage)).bucket = bucketPost()
 	add("GET", "/channels/{c}/messages/{m}", getMessage)
 	add("PATCH", "/channels/{c}/messages/{m}", patchMessage).bucket = bucketEdit()
 	add("DELETE", "/channels/{c}/messages/{m}", deleteMessage)

@@ -19,15 +19,23 @@ import (
 
 // Config says what to serve and how.
 type Config struct {
-	Listen  string // address of REST and gateway; "" is 127.0.0.1:0; loopback only
-	Control string // address of the control port; "" is 127.0.0.1:0; loopback only
-	World   *World // nil is the empty world
-	Clock   Clock  // nil is RealClock
+	Listen  string   // address of REST and gateway; "" is 127.0.0.1:0; loopback only
+	Control string   // address of the control port; "" is 127.0.0.1:0; loopback only
+	World   *World   // nil is the empty world
+	More    []*World // further guilds, which the same two bots are in
+	Clock   Clock    // nil is RealClock
+
+	Shards         int // that bots are advised to open; 0 is 1
+	MaxConcurrency int // shards that may identify at once; 0 is 1
 
 	HeartbeatInterval time.Duration // 0 is Discord's 41.25 s; a bot silent for two of them is closed with 4009
 	ReplayBuffer      int           // dispatches kept for a resume; 0 is Discord's rule, 100 for one guild
 	StrictIdentify    bool          // refuse a second identify of a shard within 5 s with op 9
 	Unlimited         bool          // no rate limits at all, for tests of other things
+
+	// OnInteraction is given every interaction as a bot without a gateway would take it (Discord sends such a bot HTTP requests), beside
+	// the gateway. It must not wait. May be nil.
+	OnInteraction func(bot snowflake.ID, interaction []byte)
 }
 
 // Server is a local Discord. Its methods do what the control port does; all of them may be called at any time.
@@ -81,6 +89,7 @@ func New(cfg Config) (_ *Server, err error) {
 	if cfg.HeartbeatInterval <= 0 {
 		cfg.HeartbeatInterval = defaultInterval
 	}
+	cfg.Shards, cfg.MaxConcurrency = max(cfg.Shards, 1), max(cfg.MaxConcurrency, 1)
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Server{
 		cfg: cfg, clock: cfg.Clock, ctx: ctx, stop: stop, routes: restRoutes(), limiter: newLimiter(), requests: requestLog{more: make(chan struct{})},
@@ -88,8 +97,10 @@ func New(cfg Config) (_ *Server, err error) {
 		dms: map[snowflake.ID]*Channel{}, webhooks: map[snowflake.ID]*webhook{}, messages: map[snowflake.ID]*message{},
 		interactions: map[snowflake.ID]*interaction{}, interactionTokens: map[string]*interaction{}, sessions: map[string]*session{}, conns: map[int]*conn{},
 	}
-	if err := s.build(cfg.World); err != nil {
-		return nil, err
+	for _, w := range slices.Concat([]*World{cfg.World}, cfg.More) {
+		if err := s.build(w); err != nil {
+			return nil, err
+		}
 	}
 	if s.api, err = listen(ctx, cfg.Listen); err != nil {
 		return nil, err

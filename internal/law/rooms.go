@@ -45,6 +45,7 @@ var rooms = []room{
 	{path: "notify", layer: Leaf},
 	{path: "internal/secret", layer: Leaf},
 	{path: "internal/problem", layer: Leaf},
+	{path: "internal/spelling", layer: Leaf},
 	{path: "internal/wrap", layer: Leaf},
 
 	{path: "audit/reconcile", layer: Engine},
@@ -116,6 +117,7 @@ var homes = []struct {
 	{"golang.org/x/sync", []string{"engine", "adapter", "edge", "wiring", "harness"}},
 
 	{disgo, []string{"discord", "bot", "commands"}},
+	{"github.com/gorilla/websocket", []string{"discord"}},                           // disgo's, for the dialer it takes
 	{"github.com/jackc/pgx/v5", []string{"storage/postgres", "auth", "migrations"}}, // River's own migrations take a transaction of pgx
 	{"github.com/go-sql-driver/mysql", []string{"auth"}},
 	{"modernc.org/sqlite", []string{"storage/sqlite", "auth", "auth/authtest"}},

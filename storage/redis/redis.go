@@ -1,4 +1,5 @@
-// Package redis holds what several processes with one bot token share for speed: the request budget at Discord.
+// Package redis holds what several processes with one bot token share for speed: the request budget at Discord, and the gate for
+// new sessions.
 //
 // What must stay true: nothing is only here. Redis may be emptied or away at any moment, and then each process goes by its own count.
 package redis
@@ -6,6 +7,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -170,4 +172,27 @@ func (b *Budget) GiveBack(ctx context.Context, bucket string) (err error) {
 func (b *Budget) Pause(ctx context.Context, wait time.Duration) (err error) {
 	defer wrap.Err(&err, "redis: pause")
 	return pause.Run(ctx, b.db, []string{b.key("pause")}, max(wait.Milliseconds(), 1)).Err()
+}
+
+// Gate is the gate through which the processes of one bot begin sessions with Discord.
+type Gate struct {
+	db     *redis.Client
+	prefix string
+}
+
+// Gate is the gate of a bot, named by its id.
+func (c *Client) Gate(bot string) *Gate {
+	return &Gate{db: c.db, prefix: "gatecamp:{" + bot + "}:identify:"}
+}
+
+var pass = redis.NewScript(`
+if redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[1]) then return 0 end
+return math.max(redis.call('PTTL', KEYS[1]), 1)
+`)
+
+// Pass takes a bucket for the time. A wait above zero means that somebody else has it, and for how long.
+func (g *Gate) Pass(ctx context.Context, bucket int, within time.Duration) (wait time.Duration, err error) {
+	defer wrap.Err(&err, "redis: pass the gate for new sessions")
+	ms, err := pass.Run(ctx, g.db, []string{g.prefix + strconv.Itoa(bucket)}, within.Milliseconds()).Int64()
+	return time.Duration(ms) * time.Millisecond, err
 }

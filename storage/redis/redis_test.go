@@ -20,7 +20,10 @@ import (
 	"gatecamp/storage/redis"
 )
 
-var _ discord.Shared = (*redis.Budget)(nil)
+var (
+	_ discord.Shared       = (*redis.Budget)(nil)
+	_ discord.IdentifyGate = (*redis.Gate)(nil)
+)
 
 func server(t *testing.T) (*miniredis.Miniredis, *redis.Client) {
 	t.Helper()
@@ -187,5 +190,35 @@ func TestAServerThatDoesNotAnswerIsGivenUpSoon(t *testing.T) {
 	start := time.Now()
 	if _, err := c.Budget("42").Admit(ctx, "x", false, true, 40); err == nil || time.Since(start) > 2*time.Second {
 		t.Errorf("after %v: %v", time.Since(start), err)
+	}
+}
+
+func TestOneProcessAtATimePassesTheGateOfABucket(t *testing.T) {
+	m, c := server(t)
+	now := time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)
+	one, two := c.Gate("42"), c.Gate("42")
+	pass := func(g *redis.Gate, bucket int) time.Duration {
+		t.Helper()
+		wait, err := g.Pass(t.Context(), bucket, 5*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return wait
+	}
+	if wait := pass(one, 0); wait != 0 {
+		t.Fatalf("the first waits %v", wait)
+	}
+	if wait := pass(two, 0); wait < 4*time.Second || wait > 5*time.Second {
+		t.Errorf("the second waits %v, want 5 s", wait)
+	}
+	if wait := pass(two, 1); wait != 0 {
+		t.Errorf("another bucket waits %v", wait)
+	}
+	if wait := pass(c.Gate("43"), 0); wait != 0 {
+		t.Errorf("another bot waits %v", wait)
+	}
+	later(m, &now, 5*time.Second)
+	if wait := pass(two, 0); wait != 0 {
+		t.Errorf("after 5 s the second waits %v", wait)
 	}
 }

@@ -86,7 +86,7 @@ func (s *Store) Settle(ctx context.Context, id int64, outcome, code string, at t
 		if err := touched(ctx, tx, n, "action WHERE id = $1", id); err != nil {
 			return err
 		}
-		if outcome == storage.OutcomeRefused || outcome == storage.OutcomeAlreadySo {
+		if outcome == storage.OutcomeRefused || outcome == storage.OutcomeAlreadySo || outcome == storage.OutcomeNotTried {
 			_, err = tx.Exec(ctx, `UPDATE brake_draw SET given_back_at = $2 WHERE action_id = $1`, id, when(at))
 		}
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"gatecamp/internal/wrap"
 	"gatecamp/storage"
+	"gatecamp/trail"
 )
 
 // StorePlan satisfies storage.Plans.
@@ -99,7 +100,7 @@ func (s *Store) Plan(ctx context.Context, guild snowflake.ID, digest string) (p 
 		if p, err = scanPlan(tx.QueryRow(ctx, q.sql.String(), q.args...)); err != nil {
 			return err
 		}
-		p.Actions, err = planActions(ctx, tx, guild, p.Digest)
+		p.Actions, err = planActions(ctx, tx, &p)
 		return err
 	})
 	if err != nil {
@@ -123,24 +124,55 @@ func scanPlan(row Row) (p storage.Plan, err error) {
 	return p, fmt.Errorf("plan %s has the unknown state %q", p.Digest, state)
 }
 
-func planActions(ctx context.Context, tx Tx, guild snowflake.ID, digest string) ([]storage.PlanAction, error) {
-	type ending struct{ key, outcome, code string }
-	endings, err := list(ctx, tx, func(row Row) (e ending, err error) {
-		err = row.Scan(&e.key, &e.outcome, &e.code)
-		return e, err
-	}, `SELECT action_key, outcome, code FROM action WHERE guild_id = $1 AND plan = $2 ORDER BY id`, int64(guild), digest)
+func planActions(ctx context.Context, tx Tx, p *storage.Plan) ([]storage.PlanAction, error) {
+	last, err := endings(ctx, tx, p)
 	if err != nil {
 		return nil, err
-	}
-	last := make(map[string]ending, len(endings))
-	for _, e := range endings {
-		last[e.key] = e
 	}
 	return list(ctx, tx, func(row Row) (a storage.PlanAction, err error) {
 		err = row.Scan(&a.Key, &a.Member, &a.Kind, &a.Role, toJSON{&a.Held})
 		a.Outcome, a.Code = last[a.Key].outcome, last[a.Key].code
 		return a, err
-	}, `SELECT action_key, member_id, kind, role_id, held FROM plan_action WHERE guild_id = $1 AND digest = $2 ORDER BY position`, int64(guild), digest)
+	}, `SELECT action_key, member_id, kind, role_id, held FROM plan_action WHERE guild_id = $1 AND digest = $2 ORDER BY position`, int64(p.Guild), p.Digest)
+}
+
+// ending is what a run came to with one action.
+type ending struct {
+	key, outcome, code string
+	run                int64
+}
+
+func scanEnding(row Row) (e ending, err error) {
+	err = row.Scan(&e.key, &e.outcome, &e.code, &e.run)
+	return e, err
+}
+
+// endings are the last of each action by its key. What was looked at and let be has no intention; the trail alone has it.
+func endings(ctx context.Context, tx Tx, p *storage.Plan) (map[string]ending, error) {
+	tried, err := list(ctx, tx, scanEnding, `SELECT action_key, outcome, code, run_id FROM action WHERE guild_id = $1 AND plan = $2 ORDER BY id`,
+		int64(p.Guild), p.Digest)
+	if err != nil {
+		return nil, err
+	}
+	last := make(map[string]ending, len(tried))
+	for _, e := range tried {
+		last[e.key] = e
+	}
+	passed, err := list(ctx, tx, scanEnding, `SELECT action_key, CAST($4 AS TEXT), code, run_id FROM trail
+		WHERE guild_id = $1 AND at >= $2 AND plan = $3 AND action_key <> '' AND kind = $5 ORDER BY id`,
+		int64(p.Guild), when(p.Created), p.Digest, storage.OutcomeNotTried, trail.Refused.String())
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range passed {
+		if e.code == storage.CodeLeft {
+			e.outcome = storage.OutcomeGone
+		}
+		if before, is := last[e.key]; !is || before.run < e.run || before.outcome == storage.OutcomeNotTried {
+			last[e.key] = e
+		}
+	}
+	return last, nil
 }
 
 // MovePlan satisfies storage.Plans.

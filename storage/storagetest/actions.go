@@ -10,6 +10,7 @@ import (
 	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/storage"
+	"gatecamp/trail"
 )
 
 func testPlans(t *testing.T, s suite) {
@@ -33,6 +34,16 @@ func testPlans(t *testing.T, s suite) {
 		ok(t, s.Settle(t.Context(), a.ID, "refused", "discord_50013", noon))
 		p.Actions[1].Outcome, p.Actions[1].Code = "refused", "discord_50013"
 		same(t, p, must(s.Plan(t.Context(), g, "d"))(t), "plan with outcome")
+		passed := storage.TrailRecord{Entry: trail.Entry{Guild: g, At: noon.Add(time.Second), Kind: trail.Refused, Run: p.Run, What: "kick", Code: "discord_50013", Plan: "d", Action: "k1"}}
+		ok(t, s.AppendTrail(t.Context(), []storage.TrailRecord{passed}))
+		same(t, p, must(s.Plan(t.Context(), g, "d"))(t), "the trail says the same of the attempt")
+		passed.Action, passed.Code = "k2", "role_not_held"
+		later := passed
+		later.Action, later.Code, later.Run = "k1", "pause", newRun(t, s, g).ID
+		ok(t, s.AppendTrail(t.Context(), []storage.TrailRecord{passed, later}))
+		p.Actions[0].Outcome, p.Actions[0].Code = "not_tried", "role_not_held"
+		p.Actions[1].Outcome, p.Actions[1].Code = "not_tried", "pause"
+		same(t, p, must(s.Plan(t.Context(), g, "d"))(t), "plan of which a run let something be")
 		_, err := s.Plan(t.Context(), guild(), "d")
 		want(t, err, storage.ErrNotFound, "another guild's plan")
 	})
@@ -229,7 +240,7 @@ func testBrakes(t *testing.T, s suite) {
 		}
 	})
 	t.Run("refused and already so are given back, and nothing else", func(t *testing.T) {
-		for outcome, left := range map[string]int{"refused": 0, "already_so": 0, "done": 1, "failed": 1, "not_applied": 1, "gone": 1, "collateral": 1} {
+		for outcome, left := range map[string]int{"refused": 0, "already_so": 0, "not_tried": 0, "done": 1, "failed": 1, "not_applied": 1, "gone": 1, "collateral": 1} {
 			g := guild()
 			ok(t, s.Settle(t.Context(), act(g, 1, "kick", 0, storage.BudgetCommon, true, noon), outcome, "", noon))
 			if got := must(s.Used(t.Context(), g, noon))(t).Day.Kicks; got != left {

@@ -1,0 +1,161 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/disgoorg/snowflake/v2"
+	"golang.org/x/sync/errgroup"
+
+	"gatecamp/audit"
+	"gatecamp/storage"
+)
+
+// Guild keeps one guild honest. Everything about one member happens in order.
+type Guild struct {
+	cfg     Config
+	box     *inbox
+	wait    *waiting
+	runner  *runner
+	heal    *healer
+	count   *counters
+	entries *explained
+
+	wake  chan struct{} // something came into the inbox
+	reach chan struct{} // the bot's place may have changed
+
+	mu         sync.Mutex
+	privileged map[snowflake.ID]struct{} // roles that the policy names
+}
+
+// New makes a Guild; it does nothing before Run, but takes in what comes.
+func New(cfg Config) *Guild {
+	cfg = cfg.withDefaults()
+	g := &Guild{
+		cfg: cfg, box: newInbox(cfg), wait: &waiting{ids: map[snowflake.ID]struct{}{}}, count: newCounters(), entries: newExplained(cfg.Bound),
+		wake: make(chan struct{}, 1), reach: make(chan struct{}, 1),
+	}
+	g.runner, g.heal = newRunner(g), newHealer(g)
+	return g
+}
+
+// Run works until the context ends: then nothing is taken in any more, the action in hand is finished, and a run is left interrupted
+// at its checkpoint. A lost lease ends it with storage.ErrFenced.
+func (g *Guild) Run(ctx context.Context) error {
+	defer g.box.close()
+	if err := g.takeOver(ctx); err != nil {
+		return g.why(ctx, err)
+	}
+	stop := ctx
+	work, ctx := errgroup.WithContext(ctx)
+	g.heal.take() // what was asked for until now, the start asks for too
+	g.heal.ask(healStart)
+	g.runner.catchUp(causeMissed, true)
+	work.Go(func() error { return g.dispatch(ctx) })
+	work.Go(func() error { return g.takeUps(ctx) })
+	work.Go(func() error { return g.runner.work(ctx) })
+	work.Go(func() error { return g.heal.work(ctx) })
+	work.Go(func() error { return g.watch(ctx) })
+	return g.why(stop, work.Wait())
+}
+
+// why is the error that Run ends with: that it was stopped is none.
+func (g *Guild) why(ctx context.Context, err error) error {
+	if ctx.Err() != nil && !errors.Is(err, storage.ErrFenced) {
+		return nil
+	}
+	return err
+}
+
+// Event takes a reason to look again. It never waits: it is called on the goroutine that reads the gateway.
+func (g *Guild) Event(e audit.Event) {
+	if e.Guild != 0 && e.Guild != g.cfg.Guild {
+		return
+	}
+	now := time.Now()
+	g.count.event(e, now)
+	switch e.Why {
+	case audit.MemberJoined, audit.MemberChanged, audit.MemberLeft:
+		g.box.event(e.Member, now)
+		if e.Roles {
+			g.entries.change(e.Member, now)
+		}
+		if e.Member == g.cfg.Bot {
+			nudge(g.reach)
+		}
+	case audit.EntryWritten:
+		g.entryWritten(e, now)
+	case audit.RoleMade, audit.RoleEdited, audit.RoleDeleted:
+		if e.Why != audit.RoleMade { // nobody holds a new one
+			g.box.holders(e.Role, e.Why == audit.RoleDeleted, now)
+		}
+		nudge(g.reach)
+	case audit.GuildLost:
+		g.box.freeze()
+		g.trouble(TroubleLost, "")
+	case audit.GuildSeen:
+		if g.box.thaw() {
+			g.trouble(TroubleBack, "")
+		}
+		nudge(g.reach)
+		g.heal.ask(healSeen)
+	case audit.SessionNew:
+		g.heal.ask(healSession)
+	case audit.SessionKept: // whatever was missed has come
+	}
+	nudge(g.wake)
+}
+
+func (g *Guild) entryWritten(e audit.Event, now time.Time) {
+	switch e.Scope {
+	case audit.OneMember:
+		if len(e.Grant.Added)+len(e.Grant.Removed) > 0 {
+			g.entries.entry(e.Member, now)
+		}
+		g.box.entry(e, now)
+	case audit.RoleHolders: // the role's own event marks its holders
+	case audit.WholeGuild: // a prune: no event names all who left
+		g.runner.catchUp(causeMissed, false)
+	}
+}
+
+// Mark has members looked at again at once, because of something that Discord knows nothing about: Auth changed, a lock was lifted.
+// More than a crowd become one look at everybody.
+func (g *Guild) Mark(why string, ids ...snowflake.ID) {
+	if len(ids) == 0 {
+		return
+	}
+	if len(ids) > g.cfg.Crowd {
+		g.cfg.Log.Info("many members are looked at again", "guild", g.cfg.Guild, "why", why, "members", len(ids))
+		g.runner.catchUp(causeCrowd, false)
+		nudge(g.wake)
+		return
+	}
+	g.box.prompt(ids, time.Now())
+	nudge(g.wake)
+}
+
+// Start has a run performed that was ordered: one after another, in order. A run that waits or works already is not taken twice. It
+// returns at once.
+func (g *Guild) Start(run storage.Run) error { return g.runner.start(run) }
+
+// Cancel stops a run that waits or works here, and says whether there was one; the action in hand is finished. Whoever cancels has
+// moved the run in storage before.
+func (g *Guild) Cancel(id int64) bool { return g.runner.cancel(id) }
+
+// Progress is told by the line how far a run came; 0 is a live look.
+func (g *Guild) Progress(run int64, done, of int) {
+	if at, is := g.runner.at(run); is {
+		g.cfg.Teller.RunWent(at, done, of)
+	}
+}
+
+// nudge wakes whoever listens, who may be awake already.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
