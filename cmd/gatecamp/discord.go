@@ -28,6 +28,8 @@ type liveGuild struct {
 var (
 	_ reconcile.Guilds     = liveGuild{}
 	_ reconcile.LiveGuilds = liveGuild{}
+	_ reconcile.Counting   = liveGuild{}
+	_ reconcile.Sighted    = liveGuild{}
 	_ reconcile.Writer     = liveGuild{}
 )
 
@@ -46,6 +48,16 @@ func (g liveGuild) Known(ctx context.Context) (reconcile.Picture, error) {
 	p, err := g.Guild.Known(ctx)
 	return livePicture(p), err
 }
+
+// Counted satisfies reconcile.Counting.
+func (g liveGuild) Counted(ctx context.Context) (reconcile.Picture, error) {
+	h := g.Guild.Headcount()
+	heads := &reconcile.Heads{Members: h.Members, Holders: h.Holders, Revision: h.Revision, Present: g.Present}
+	return reconcile.Picture{Guild: h.Guild, Complete: h.Complete, At: h.At, Live: true, Away: !h.Visible, Heads: heads}, ctx.Err()
+}
+
+// Visible satisfies reconcile.Sighted.
+func (g liveGuild) Visible() bool { return g.Guild.Headcount().Visible }
 
 // Member satisfies reconcile.Guilds.
 func (g liveGuild) Member(ctx context.Context, id snowflake.ID) (audit.Guild, audit.Member, error) {
@@ -90,7 +102,7 @@ func (s *session) connect(ctx context.Context) (_ liveGuild, done func() error, 
 	done = func() error {
 		ctx, end := context.WithTimeout(context.WithoutCancel(ctx), disconnectWithin)
 		defer end()
-		client.Drain(ctx)
+		s.drain(ctx, client)
 		err := s.keepRoutes(ctx, client.Routes())
 		client.Close(ctx)
 		return errors.Join(err, closeShared())
@@ -103,6 +115,17 @@ func (s *session) connect(ctx context.Context) (_ liveGuild, done func() error, 
 		return liveGuild{}, nil, errors.Join(err, closeShared())
 	}
 	return liveGuild{guild, client, discord.Bulk}, done, nil
+}
+
+// drain waits for the last look at what was written beside Auth, and says so where that takes a moment.
+func (s *session) drain(ctx context.Context, client *discord.Client) {
+	moment, end := context.WithTimeout(ctx, time.Second)
+	defer end()
+	client.Drain(moment)
+	if moment.Err() != nil {
+		fmt.Fprintln(s.err, "gatecamp: a last look at what was changed beside Auth, which may be writing too: some 10 seconds more")
+		client.Drain(ctx)
+	}
 }
 
 // sharedBudget is the request budget that all processes with the bot's token use, where a Redis is set.
