@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gatecamp/audit/reconcile"
+	"gatecamp/bot"
 	"gatecamp/commands"
 	"gatecamp/config"
 	"gatecamp/discord"
@@ -171,6 +172,7 @@ func (s *server) connected(ctx context.Context) (err error) {
 	}
 	all.Go(func() error { s.keepState(work); return nil })
 	all.Go(func() error { return s.slash.Run(work, s.kept) })
+	all.Go(func() error { return s.canary().Run(work) })
 	all.Go(func() error {
 		select {
 		case <-work.Done():
@@ -182,6 +184,20 @@ func (s *server) connected(ctx context.Context) (err error) {
 		return err
 	})
 	return all.Wait()
+}
+
+// canary notices connections that look alive and are dead.
+func (s *server) canary() *bot.Canary {
+	return &bot.Canary{Gateway: gatewayPulse{s.client}, Trouble: s.troubleEverywhere, Log: s.log}
+}
+
+// troubleEverywhere tells every guild about something that concerns them all.
+func (s *server) troubleEverywhere(code, detail string) {
+	for _, t := range s.present() {
+		for _, h := range t.all() {
+			h.Trouble(h.id, code, detail)
+		}
+	}
 }
 
 // connection is the present connection; nil before the first.
