@@ -41,6 +41,7 @@ const (
 	FramePressAgain       Key = "frame.press_again"
 	FrameListOver         Key = "frame.list_over"
 	FramePage             Key = "frame.page"
+	FrameFormOver         Key = "frame.form_over"
 	FramePrevious         Key = "frame.button.previous"
 	FrameNext             Key = "frame.button.next"
 	FrameFileTooLong      Key = "frame.file_too_long"
