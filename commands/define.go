@@ -26,6 +26,8 @@ type deed struct {
 	more func(x *call) need
 	// public says that the answer may be shown to the channel, where `public:true` asks for it.
 	public bool
+	// people says that the answer names people: the only channel that it may be shown to is the admin channel.
+	people bool
 	do     func(ctx context.Context, x *call) (*answer, error)
 }
 
