@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -279,16 +280,40 @@ func (g *Guild) told(r *reconcile.Report) {
 
 // tellOutcomes tells of what people must mend.
 func (g *Guild) tellOutcomes(r *reconcile.Report) {
+	for _, a := range r.Plan.Actions {
+		if slices.ContainsFunc(a.Held, func(by audit.By) bool { return by.String() == codeFight }) {
+			g.fight(a.Action)
+		}
+	}
 	for _, o := range r.Outcomes {
-		switch {
-		case o.Code == codeFight:
-			g.count.with(func(s *Stats) { s.Fights++ })
-			g.trouble(TroubleFight, o.Action.Member.String()+" "+o.Action.Role.String())
-		case o.Result == audit.Refused:
+		if o.Code == codeFight {
+			g.fight(o.Action)
+		}
+		if o.Result == audit.Refused { // the bot's place may have changed
 			nudge(g.reach)
 		}
 	}
 }
+
+// fight tells, once an hour, that somebody gives back what we take.
+func (g *Guild) fight(a audit.Action) {
+	a.Budget = audit.Ordinary
+	now := time.Now()
+	g.mu.Lock()
+	maps.DeleteFunc(g.fights, func(_ audit.Action, at time.Time) bool { return now.Sub(at) > fightAgain })
+	_, told := g.fights[a]
+	if !told && len(g.fights) < g.cfg.Bound {
+		g.fights[a] = now
+	}
+	g.mu.Unlock()
+	if !told {
+		g.count.with(func(s *Stats) { s.Fights++ })
+		g.trouble(TroubleFight, a.Member.String()+" "+a.Role.String())
+	}
+}
+
+// fightAgain is how long a fight is not told of again.
+const fightAgain = time.Hour
 
 // awaitAuth keeps members until Auth is believed again.
 func (g *Guild) awaitAuth(h audit.Health, ids []snowflake.ID) {

@@ -301,6 +301,10 @@ const (
 
 // submit takes a modal that was filled in.
 func (x *call) submit(ctx context.Context, i discord.ModalSubmitInteraction) {
+	if ref, verb, _ := cutID(i.Data.CustomID); verb == verbForm {
+		x.formFilled(ctx, ref, i)
+		return
+	}
 	if err := x.line.hold(ctx); err != nil {
 		x.report(ctx, err)
 		return

@@ -87,8 +87,9 @@ type Commands struct {
 	turned  chan struct{} // a place for each that is told to come back later
 	counted counts
 
-	alive  alive // cards that only whoever asked sees, and that can be edited while their token lives
-	recent recent
+	whyAsked allowance // of /why
+	alive    alive     // cards that only whoever asked sees, and that can be edited while their token lives
+	recent   recent
 }
 
 var _ bot.EventListener = (*Commands)(nil)
@@ -108,7 +109,7 @@ func New(cfg Config) *Commands {
 		cfg.RunDeadline = time.Hour
 	}
 	c := &Commands{
-		cfg: cfg, log: cfg.Log, list: all(), menus: menus(), kinds: cardKinds(),
+		cfg: cfg, log: cfg.Log, list: all(), menus: menus(), kinds: cardKinds(), whyAsked: allowance{most: whyMost, within: whyWithin},
 		busy: make(chan struct{}, cfg.AtOnce), typing: make(chan struct{}, typingAtOnce), turned: make(chan struct{}, cfg.AtOnce),
 	}
 	c.base, c.end = context.WithCancel(context.Background())

@@ -105,6 +105,9 @@ func (x *call) command(ctx context.Context, data discord.ApplicationCommandInter
 		x.report(ctx, x.line.tell(ctx, answer{tone: toneWarn, text: x.T(i18n.FrameUnknownCommand)}))
 		return
 	}
+	if d.form != nil && x.openForm(ctx, d) {
+		return
+	}
 	public := d.public && x.is("public") && (!d.people || x.channel == x.house.AdminChannel)
 	if err := x.line.think(ctx, !public); err != nil {
 		x.report(ctx, err)

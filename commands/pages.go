@@ -43,7 +43,7 @@ const (
 
 const (
 	onPage   = 10  // rows
-	mostLine = 350 // characters: ten of them are a text that an embed takes
+	mostLine = 380 // characters: ten of them are a text that an embed takes
 )
 
 // pages is how many there are.
@@ -146,7 +146,7 @@ func (x *call) listing(ctx context.Context, a *answer, card string) (_ discord.M
 // listLife is how long the pages of a list can be turned.
 const listLife = time.Hour
 
-// keptList is what a list was asked for with.
+// keptList is what a list, or a form, was asked for with.
 type keptList struct {
 	Path  string                     `json:"path"`
 	Given map[string]json.RawMessage `json:"given"`
@@ -155,6 +155,11 @@ type keptList struct {
 const kindList = "list"
 
 func (x *call) keepList(ctx context.Context) (string, error) {
+	return x.keepGiven(ctx, kindList, listLife)
+}
+
+// keepGiven stores what was asked for, and with what.
+func (x *call) keepGiven(ctx context.Context, kind string, life time.Duration) (string, error) {
 	kept := keptList{Path: x.path, Given: map[string]json.RawMessage{}}
 	for name, g := range x.given {
 		kept.Given[name] = g.raw
@@ -163,23 +168,15 @@ func (x *call) keepList(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	card := storage.Card{ID: newCardID(), Guild: x.guild, Kind: kindList, Args: args, Locale: x.locale, Invoker: x.caller.Discord, Created: x.now(), Expires: x.now().Add(listLife)}
+	card := storage.Card{ID: newCardID(), Guild: x.guild, Kind: kind, Args: args, Locale: x.locale, Invoker: x.caller.Discord, Created: x.now(), Expires: x.now().Add(life)}
 	return card.ID, x.cfg.Store.MakeCard(ctx, card)
 }
 
 // turnPage shows another page of a list, to whoever asked for it and still may see it.
 func (x *call) turnPage(ctx context.Context, card storage.Card, page string) error {
-	var kept keptList
-	if err := json.Unmarshal(card.Args, &kept); err != nil {
+	d, err := x.restore(card)
+	if err != nil {
 		return err
-	}
-	d := x.find(kept.Path)
-	if d == nil {
-		return errors.New("a list of a command that is no more")
-	}
-	x.path = kept.Path
-	for name, raw := range kept.Given {
-		x.given[name] = given{raw: raw}
 	}
 	if n, err := strconv.Atoi(page); err == nil {
 		x.page = n
@@ -197,6 +194,23 @@ func (x *call) turnPage(ctx context.Context, card storage.Card, page string) err
 	}
 	// The files of the first page stay: they are the whole list.
 	return x.line.turn(ctx, discord.MessageUpdate{Embeds: &m.Embeds, Components: &m.Components, AllowedMentions: nobody()})
+}
+
+// restore makes the call what it was when the card was made.
+func (x *call) restore(card storage.Card) (*deed, error) {
+	var kept keptList
+	if err := json.Unmarshal(card.Args, &kept); err != nil {
+		return nil, err
+	}
+	d := x.find(kept.Path)
+	if d == nil {
+		return nil, errors.New("a card of a command that is no more")
+	}
+	x.path = kept.Path
+	for name, raw := range kept.Given {
+		x.given[name] = given{raw: raw}
+	}
+	return d, nil
 }
 
 func joinLines(parts ...string) string { return joinWith("\n", parts...) }

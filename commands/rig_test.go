@@ -309,6 +309,11 @@ func (r *rig) see(reply discordtest.Reply, err error) shown {
 			s.Followups = append(s.Followups, m)
 		}
 	}
+	for _, m := range append([]message{s.message}, s.Followups...) {
+		if strings.Contains(m.text(), "<no value>") {
+			r.t.Errorf("a text has an empty place:\n%s", m.text())
+		}
+	}
 	return s
 }
 

@@ -120,7 +120,7 @@ func newClient(cfg Config) *Client {
 	})
 	c.identify = newIdentifyGate(cfg.Gate, c.log, c.shardQuit)
 	c.chunks = newChunker(bot.NewMemberChunkingManager(nil, c.quiet, bot.MemberChunkingFilterNone), cfg.ChunkIdle)
-	c.dispatcher = &dispatcher{log: c.log, handlers: handlers.GetGatewayHandlers(), first: c.watch}
+	c.dispatcher = &dispatcher{log: c.log, handlers: handlers.GetGatewayHandlers(), first: c.watch, took: c.took}
 	if cfg.OnInteraction != nil {
 		c.dispatcher.AddEventListeners(cfg.OnInteraction) // disgo's own option reaches disgo's own event manager alone
 	}

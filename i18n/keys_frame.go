@@ -42,6 +42,7 @@ const (
 	FrameSlow             Key = "frame.slow"
 	FrameListOver         Key = "frame.list_over"
 	FramePage             Key = "frame.page"
+	FrameFormOver         Key = "frame.form_over"
 	FramePrevious         Key = "frame.button.previous"
 	FrameNext             Key = "frame.button.next"
 	FrameFileTooLong      Key = "frame.file_too_long"

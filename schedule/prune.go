@@ -26,9 +26,11 @@ func (q *Queue) orderPruning(ctx context.Context, k *kept, now time.Time) error 
 	if k.pruned == day || k.RetentionDays <= 0 {
 		return nil
 	}
-	_, err := q.client.Insert(ctx, pruneArgs{k.ID, day}, &river.InsertOpts{
-		Queue: q.sends(), MaxAttempts: 3, ScheduledAt: time.Now().Add(q.pruneAfter), UniqueOpts: river.UniqueOpts{ByArgs: true},
-	})
+	o := &river.InsertOpts{Queue: q.sends(), MaxAttempts: 3, UniqueOpts: river.UniqueOpts{ByArgs: true}}
+	if q.pruneAfter > 0 {
+		o.ScheduledAt = time.Now().Add(q.pruneAfter)
+	}
+	_, err := q.client.Insert(ctx, pruneArgs{k.ID, day}, o)
 	if err == nil {
 		q.note(k.ID, func(k *kept) { k.pruned = day })
 	}
