@@ -18,14 +18,6 @@ func eveTime(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
-// jsonTime is a time for programs: RFC 3339 in UTC, or null.
-func jsonTime(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UTC().Format(time.RFC3339Nano)
-}
-
 // discordOf is the Discord account of an actor that is one.
 func discordOf(actor string) (snowflake.ID, error) {
 	return snowflake.Parse(strings.TrimPrefix(actor, "discord:"))
