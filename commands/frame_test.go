@@ -247,12 +247,12 @@ func TestOthersMayPressOnlyWithTheRightsAndRightsAreAskedAgain(t *testing.T) {
 }
 
 func TestACardExpiresAlsoAfterARestart(t *testing.T) {
-	r, card := carded(t, "strip")
+	r, _ := carded(t, "strip")
 	r.pass(5*time.Minute + time.Second)
 	again := New(r.c.cfg) // another process
 	defer again.Close()
 	again.Expire(t.Context(), guildID)
-	card = r.posted(adminChannel)[0]
+	card := r.posted(adminChannel)[0]
 	want(t, card.text(), "Expired")
 	if _, off, _ := card.button("Strip 5 members"); !off {
 		t.Error("the button can still be pressed")

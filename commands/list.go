@@ -5,10 +5,16 @@ import "slices"
 // all lists every slash command, in the order in which Discord is told of them.
 func all() []command {
 	return slices.Concat([]command{
-		auditCommand(), explainCommand(), whyCommand(), policyCommand(),
-	}, tableCommands(), []command{
-		brakeCommand(), sourceCommand(), pauseCommand(), unpauseCommand(),
-	})
+		auditCommand(),
+		acknowledgeCommand(),
+		explainCommand(),
+		whyCommand(),
+		policyCommand(),
+		brakeCommand(),
+		sourceCommand(),
+		pauseCommand(),
+		unpauseCommand(),
+	}, tableCommands())
 }
 
 // menus lists the entries of a member's context menu.
@@ -17,8 +23,9 @@ func menus() []menu { return []menu{explainMenu()} }
 // cardKinds are the cards, by the kind under which they are stored.
 func cardKinds() map[string]cardKind {
 	return map[string]cardKind{
-		kindPlan:   planCard(),
-		kindPolicy: policyCard(),
-		kindSource: sourceCard(),
+		kindPlan:        planCard(),
+		kindAcknowledge: acknowledgeCard(),
+		kindPolicy:      policyCard(),
+		kindSource:      sourceCard(),
 	}
 }

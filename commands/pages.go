@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/disgoorg/disgo/discord"
+	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/i18n"
 	"gatecamp/internal/wrap"
@@ -28,9 +29,10 @@ type list struct {
 
 // row is one thing of a list: as a person reads it, as a table has it, and as a program takes it.
 type row struct {
-	line   string // of Discord's markdown
+	line   string // of Discord's markdown; whoPlace stands for the member
 	cells  []string
 	object any
+	member snowflake.ID // whom it names; zero: nobody
 }
 
 // What `format:` may ask for.
@@ -132,11 +134,7 @@ func (x *call) listing(ctx context.Context, a *answer, card string) (_ discord.M
 		return a.message(), nil
 	}
 	page := max(1, min(x.page, len(pages)))
-	lines := make([]string, 0, mostOnPage)
-	for _, r := range pages[page-1] {
-		lines = append(lines, r.line)
-	}
-	a.text = joinLines(a.text, strings.Join(lines, "\n"))
+	a.text = joinLines(a.text, strings.Join(x.linesOf(ctx, pages[page-1]), "\n"))
 	if len(pages) == 1 {
 		return a.message(), nil
 	}

@@ -519,7 +519,9 @@ func (r *rig) policy(text string) {
 	r.must(err)
 }
 
-const stripStrangers = "unknown_guest: {default: strip_kick, grace: 0s}\nlimits: {members: {run: {ceiling: 50}}, roles_removed: {run: {ceiling: 50}}, one_role: {run: {ceiling: 50}}, kicks: {run: {ceiling: 50}}}\n"
+const wide = "{run: {floor: 100, share: 10000, ceiling: 100}, day: {floor: 100, share: 10000, ceiling: 100}}"
+
+const stripStrangers = "unknown_guest: {default: strip_kick, grace: 0s}\nlimits: {members: " + wide + ", roles_removed: " + wide + ", one_role: " + wide + ", kicks: {run: {ceiling: 50}, day: {ceiling: 50}}}\n"
 
 // released is a guild whose first report somebody read and acknowledged, so that strips and kicks are possible.
 func (r *rig) released() {

@@ -33,6 +33,7 @@ const (
 	FrameCancel           Key = "frame.button.cancel"
 	FrameCancelled        Key = "frame.cancelled"
 	FrameReason           Key = "frame.modal.reason.label"
+	FrameReasonGiven      Key = "frame.reason_given"
 	FramePhrase           Key = "frame.modal.phrase.label"
 	FramePhraseText       Key = "frame.phrase"
 	FramePhraseWrong      Key = "frame.phrase_wrong"
