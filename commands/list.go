@@ -5,16 +5,10 @@ import "slices"
 // all lists every slash command, in the order in which Discord is told of them.
 func all() []command {
 	return slices.Concat([]command{
-		auditCommand(),
-		acknowledgeCommand(),
-		explainCommand(),
-		whyCommand(),
-		policyCommand(),
-		brakeCommand(),
-		sourceCommand(),
-		pauseCommand(),
-		unpauseCommand(),
-	}, tableCommands())
+		auditCommand(), acknowledgeCommand(), explainCommand(), whyCommand(), policyCommand(),
+	}, tableCommands(), []command{
+		brakeCommand(), sourceCommand(), pauseCommand(), unpauseCommand(),
+	})
 }
 
 // menus lists the entries of a member's context menu.

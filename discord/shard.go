@@ -246,6 +246,7 @@ func (c *Client) closeShards(ctx context.Context, keep bool) map[int]Session {
 	c.mu.Unlock()
 	sessions := map[int]Session{}
 	if !keep {
+		c.dropResuming(ctx, ids)
 		return sessions
 	}
 	var mu sync.Mutex
@@ -261,6 +262,16 @@ func (c *Client) closeShards(ctx context.Context, keep bool) map[int]Session {
 	}
 	all.Wait()
 	return sessions
+}
+
+// dropResuming closes the connections that are not up without ending their sessions: disgo v0.19.6 forgets the id of a session that
+// it ends, and panics if Discord says at that moment that the session goes on. Nothing is lost: such a session ends by itself.
+func (c *Client) dropResuming(ctx context.Context, shards []int) {
+	for _, id := range shards {
+		if g := c.bot.ShardManager.Shard(id); g != nil && g.Status() != gateway.StatusReady {
+			g.CloseWithCode(ctx, parkCode, "closing")
+		}
+	}
 }
 
 // Sessions are the sessions as they are now, by shard: kept somewhere now and then, they outlive a crash.

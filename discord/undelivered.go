@@ -43,21 +43,22 @@ type Undelivered struct {
 
 // Error says what did not arrive and why, in words for a person.
 func (u *Undelivered) Error() string {
-	if u.problem == nil { // made by a test elsewhere
-		return u.Code
+	if u.problem == nil { // made by a caller, to stand for one
+		return "not delivered: " + u.Fate.String()
 	}
 	return u.problem.Error()
 }
 
 // Unwrap gives the problem, and ErrClosed, ErrNotSent or the context's end where that is why.
-func (u *Undelivered) Unwrap() (all []error) {
+func (u *Undelivered) Unwrap() []error {
+	var list []error
 	if u.problem != nil {
-		all = append(all, u.problem)
+		list = append(list, u.problem)
 	}
 	if u.also != nil {
-		all = append(all, u.also)
+		list = append(list, u.also)
 	}
-	return all
+	return list
 }
 
 // undelivered says what became of a message. The error below it is left out: it may hold the webhook's address.

@@ -50,6 +50,7 @@ type server struct {
 	shared discord.Shared // nil: no other process uses the token
 	me     storage.Owner
 	state  *serveState
+	counts *metrics
 	texts  *i18n.Catalogue
 	rights *reconcile.Rights
 	client *discord.Client    // of the present connection
@@ -96,6 +97,7 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 	}
 	s.me = storage.Owner{ID: servePrefix + rand.Text(), Host: host, PID: os.Getpid(), Since: s.now().UTC()}
 	s.tenures, s.state = map[int]*tenure{}, newServeState(s.me)
+	s.counts = newMetrics(s)
 	return s.run(ctx)
 }
 
@@ -140,15 +142,18 @@ func (s *server) connected(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.slash = commands.New(commands.Config{
+	slash := commands.New(commands.Config{
 		Store: s.db, Rights: s.rights, Guilds: s, Texts: s.texts, Log: s.log, Now: s.now, RunsPerUser: s.cfg.RunsPerUser, RunDeadline: s.cfg.RunDeadline,
 	})
-	s.client, err = discord.Open(ctx, discord.Config{
-		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Log: s.log, OnEvent: s.event, OnInteraction: s.slash,
+	client, err := discord.Open(ctx, discord.Config{
+		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Log: s.log, OnEvent: s.event, OnInteraction: slash,
 	})
 	if err != nil {
 		return err
 	}
+	s.mu.Lock()
+	s.client, s.slash = client, slash
+	s.mu.Unlock()
 	defer func() {
 		last, end := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
 		defer end()
@@ -177,6 +182,13 @@ func (s *server) connected(ctx context.Context) (err error) {
 		return err
 	})
 	return all.Wait()
+}
+
+// connection is the present connection; nil before the first.
+func (s *server) connection() (*discord.Client, *commands.Commands) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.client, s.slash
 }
 
 // inTurns takes a shard's lease whenever it is free, and acts until it is lost.

@@ -123,14 +123,20 @@ func (h *house) RunBegan(run storage.Run) {
 func (h *house) RunWent(run storage.Run, done, of int) { h.ears.went(run.ID, done, of) }
 
 // Looked is told by the keeper; it does not wait.
-func (h *house) Looked(r *reconcile.Report) { h.learn(r) }
+func (h *house) Looked(r *reconcile.Report) {
+	h.learn(r)
+	h.t.counts.ran(h.id.String(), r)
+}
 
 // Trouble is told by the keeper, which has logged it; it does not wait.
-func (h *house) Trouble(snowflake.ID, string, string) {}
+func (h *house) Trouble(_ snowflake.ID, code, _ string) {
+	h.t.counts.troubles.WithLabelValues(h.id.String(), code).Inc()
+}
 
 // RunEnded is told by the keeper; it does not wait.
 func (h *house) RunEnded(r *reconcile.Report, err error) {
 	h.learn(r)
+	h.t.counts.ran(h.id.String(), r)
 	level := slog.LevelInfo
 	if err != nil && problem.KindOf(err) == problem.Failed {
 		level = slog.LevelError
