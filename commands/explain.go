@@ -22,7 +22,7 @@ import (
 // menu is: who lacks our right is to be seen.
 func explainCommand() command {
 	return command{name: "explain", hidden: discord.PermissionManageRoles, alone: &deed{
-		name: "explain", need: need{sort: reads, all: []audit.Right{audit.RightViewRuns}}, do: explain,
+		name: "explain", need: need{sort: reads, all: []audit.Right{audit.RightViewRuns}}, do: explain, public: true, people: true,
 		options: []option{{name: "member", is: optMember, required: true}},
 	}}
 }

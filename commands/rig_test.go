@@ -63,6 +63,10 @@ type rig struct {
 	guild  *pictured
 	runner *runner
 
+	deaf      bool // interactions come by the gateway alone
+	twice     bool // each comes twice
+	elsewhere bool // the guild is another process's
+
 	mu     sync.Mutex
 	offset time.Duration
 }
@@ -176,6 +180,16 @@ func (r *rig) serve() {
 
 // hear takes an interaction as disgo would hand it over.
 func (r *rig) hear(_ snowflake.ID, payload []byte) {
+	if r.deaf {
+		return
+	}
+	if r.twice {
+		defer r.hand(payload)
+	}
+	r.hand(payload)
+}
+
+func (r *rig) hand(payload []byte) {
 	i, err := discord.UnmarshalInteraction(payload)
 	if err != nil {
 		r.t.Errorf("interaction: %v", err)
@@ -187,7 +201,7 @@ func (r *rig) hear(_ snowflake.ID, payload []byte) {
 }
 
 // Guild satisfies Guilds.
-func (r *rig) Guild(id snowflake.ID) (House, bool) { return r.house, id == guildID }
+func (r *rig) Guild(id snowflake.ID) (House, bool) { return r.house, id == guildID && !r.elsewhere }
 
 func (r *rig) must(err error) {
 	r.t.Helper()
