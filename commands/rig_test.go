@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -110,10 +111,31 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 	return r
 }
 
+// migrated is a database with all its tables. Making them takes longer than a test does, so it is done once and copied.
+var migrated = sync.OnceValues(func() (_ []byte, err error) {
+	folder, err := os.MkdirTemp("", "gatecamp")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	path := filepath.Join(folder, "gatecamp.db")
+	db, err := sqlite.Open(context.Background(), sqlite.Config{Path: path, Relaxed: true})
+	if err != nil {
+		return nil, err
+	}
+	_, err = migrations.Up(context.Background(), db.SQL(), migrations.SQLite)
+	if err = errors.Join(err, db.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
 func (r *rig) openStore() {
-	db, err := sqlite.Open(r.t.Context(), sqlite.Config{Path: filepath.Join(r.t.TempDir(), "gatecamp.db"), Relaxed: true})
+	data, err := migrated()
 	r.must(err)
-	_, err = migrations.Up(r.t.Context(), db.SQL(), migrations.SQLite)
+	path := filepath.Join(r.t.TempDir(), "gatecamp.db")
+	r.must(os.WriteFile(path, data, 0o600))
+	db, err := sqlite.Open(r.t.Context(), sqlite.Config{Path: path, Relaxed: true})
 	r.must(err)
 	r.db = db
 	r.t.Cleanup(func() { _ = db.Close() })
