@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -13,8 +14,9 @@ type AuthWatchConfig struct {
 	Every time.Duration // between two comparisons; 60 s if zero
 	// Digest is cheap and changes whenever something changes in Auth that anybody's access depends on.
 	Digest func(ctx context.Context) (string, error)
-	// Changed reads Auth and gives the Discord accounts, old and new, of whoever changed at or after the instant.
-	Changed func(ctx context.Context, since time.Time) ([]snowflake.ID, error)
+	// Changed reads Auth and gives the Discord accounts, old and new, of whoever changed at or after the instant; everybody: something
+	// changed that every verdict may depend on.
+	Changed func(ctx context.Context, since time.Time) (ids []snowflake.ID, everybody bool, err error)
 	Guilds  func() []*Guild // those that this process keeps now
 	// Trouble is told once that Auth cannot be compared, and once that it can be again; it must not wait. May be nil.
 	Trouble func(code, detail string)
@@ -68,8 +70,9 @@ func (a *AuthWatch) once(ctx context.Context) {
 	began := time.Now()
 	digest, err := a.cfg.Digest(ctx)
 	var ids []snowflake.ID
+	var everybody bool
 	if err == nil && digest != a.digest {
-		ids, err = a.cfg.Changed(ctx, a.since)
+		ids, everybody, err = a.cfg.Changed(ctx, a.since)
 	}
 	if err != nil {
 		a.failed(ctx, err)
@@ -89,12 +92,16 @@ func (a *AuthWatch) once(ctx context.Context) {
 		}
 	}
 	for _, g := range guilds {
+		if everybody {
+			g.MarkAll("auth changed")
+			continue
+		}
 		g.Mark("auth changed", ids...)
 	}
 }
 
 func (a *AuthWatch) failed(ctx context.Context, err error) {
-	if a.failing || context.Cause(ctx) == context.Canceled {
+	if a.failing || errors.Is(context.Cause(ctx), context.Canceled) {
 		return
 	}
 	a.failing = true

@@ -24,7 +24,7 @@ type explained struct {
 
 const (
 	entryWithin  = 10 * time.Second // between a change and its entry, either way round
-	entriesHour  = time.Hour
+	entriesOver  = time.Hour
 	entriesFewer = 20 // missing ones in an hour are not worth a word
 )
 
@@ -74,7 +74,7 @@ func (x *explained) expire(now time.Time) (missing int, trouble string) {
 			missing++
 		}
 	}
-	if now.Sub(x.began) > entriesHour {
+	if now.Sub(x.began) > entriesOver {
 		x.began, x.changes, x.missing, x.said = now, uint64(len(x.changed)+missing), 0, false
 	}
 	x.missing += uint64(missing) //nolint:gosec // never negative

@@ -27,14 +27,15 @@ type Guild struct {
 	reach chan struct{} // the bot's place may have changed
 
 	mu         sync.Mutex
-	privileged map[snowflake.ID]struct{} // roles that the policy names
+	privileged map[snowflake.ID]struct{}  // roles that the policy names
+	fights     map[audit.Action]time.Time // when each was told of
 }
 
 // New makes a Guild; it does nothing before Run, but takes in what comes.
 func New(cfg Config) *Guild {
 	cfg = cfg.withDefaults()
 	g := &Guild{
-		cfg: cfg, box: newInbox(cfg), wait: &waiting{ids: map[snowflake.ID]struct{}{}}, count: newCounters(), entries: newExplained(cfg.Bound),
+		cfg: cfg, box: newInbox(cfg), wait: &waiting{ids: map[snowflake.ID]struct{}{}}, count: newCounters(), entries: newExplained(cfg.Bound), fights: map[audit.Action]time.Time{},
 		wake: make(chan struct{}, 1), reach: make(chan struct{}, 1),
 	}
 	g.runner, g.heal = newRunner(g), newHealer(g)
@@ -52,7 +53,7 @@ func (g *Guild) Run(ctx context.Context) error {
 	work, ctx := errgroup.WithContext(ctx)
 	g.heal.take() // what was asked for until now, the start asks for too
 	g.heal.ask(healStart)
-	g.runner.catchUp(causeMissed, true)
+	g.runner.begin()
 	work.Go(func() error { return g.dispatch(ctx) })
 	work.Go(func() error { return g.takeUps(ctx) })
 	work.Go(func() error { return g.runner.work(ctx) })
@@ -96,10 +97,12 @@ func (g *Guild) Event(e audit.Event) {
 		g.box.freeze()
 		g.trouble(TroubleLost, "")
 	case audit.GuildSeen:
+		g.runner.catchUp(causeMissed, true)
 		if g.box.thaw() {
 			g.trouble(TroubleBack, "")
 		}
 		nudge(g.reach)
+		nudge(g.runner.wake) // it waited for the guild
 		g.heal.ask(healSeen)
 	case audit.SessionNew:
 		g.heal.ask(healSession)
@@ -134,6 +137,13 @@ func (g *Guild) Mark(why string, ids ...snowflake.ID) {
 		return
 	}
 	g.box.prompt(ids, time.Now())
+	nudge(g.wake)
+}
+
+// MarkAll has everybody looked at again, for such a reason.
+func (g *Guild) MarkAll(why string) {
+	g.cfg.Log.Info("everybody is looked at again", "guild", g.cfg.Guild, "why", why)
+	g.runner.catchUp(causeAuth, false)
 	nudge(g.wake)
 }
 

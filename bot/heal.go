@@ -115,13 +115,10 @@ func (h *healer) after(ctx context.Context, whys []healing) {
 	if len(whys) == 0 {
 		return
 	}
-	everybody := slices.ContainsFunc(whys, func(w healing) bool { return w != healEntries && w != healStart })
-	if everybody {
-		for _, why := range whys {
-			if why == healSession {
-				h.g.trouble(TroubleMissed, why.String())
-			}
-		}
+	if slices.Contains(whys, healSession) {
+		h.g.trouble(TroubleMissed, healSession.String())
+	}
+	if slices.Contains(whys, healSession) || slices.Contains(whys, healDrift) {
 		// It begins once the guild is in sight; the list of members does not count as complete before it is read.
 		h.g.runner.catchUp(causeMissed, true)
 	}

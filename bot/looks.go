@@ -3,8 +3,10 @@ package bot
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -137,16 +139,20 @@ func (g *Guild) isPrivileged(r audit.Role) bool {
 // errSlow means that members could not be read in time.
 var errSlow = errors.New("members could not be read in time")
 
-// inTime bounds how long a look waits for its members.
+// inTime bounds how long a look waits for its members, and does meanwhile what must be done before it goes on.
 type inTime struct {
 	reconcile.LiveGuilds
-	within time.Duration
+	within    time.Duration
+	meanwhile func()
 }
 
 // Members satisfies reconcile.LiveGuilds.
 func (t inTime) Members(ctx context.Context, ids []snowflake.ID) (audit.Guild, []audit.Member, error) {
 	read, end := context.WithTimeoutCause(ctx, t.within, errSlow)
 	defer end()
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(t.meanwhile)
 	guild, members, err := t.LiveGuilds.Members(read, ids)
 	if err != nil && ctx.Err() == nil && read.Err() != nil {
 		err = errors.Join(errSlow, err)
@@ -157,12 +163,14 @@ func (t inTime) Members(ctx context.Context, ids []snowflake.ID) (audit.Guild, [
 // look looks at a batch and sees to what is left to do about it. Only what must stop the whole guild is an error.
 func (g *Guild) look(ctx context.Context, b batch) error {
 	defer g.box.done(b)
-	g.keep(ctx, b.entries)
 	g.count.with(func(s *Stats) {
 		s.Looks++
 		s.LookedAt += uint64(len(b.ids))
 	})
-	r, err := g.cfg.Line.One(ctx, b.ids, inTime{g.cfg.Guilds, g.cfg.ReadIn}, g.cfg.Writer)
+	// Who granted what is known before anything is concluded.
+	kept := sync.OnceFunc(func() { g.keep(ctx, b.entries) })
+	r, err := g.cfg.Line.One(ctx, b.ids, inTime{g.cfg.Guilds, g.cfg.ReadIn, kept}, g.cfg.Writer)
+	kept()
 	now := time.Now()
 	switch {
 	case err == nil:
@@ -279,16 +287,40 @@ func (g *Guild) told(r *reconcile.Report) {
 
 // tellOutcomes tells of what people must mend.
 func (g *Guild) tellOutcomes(r *reconcile.Report) {
+	for _, a := range r.Plan.Actions {
+		if slices.ContainsFunc(a.Held, func(by audit.By) bool { return by.String() == codeFight }) {
+			g.fight(a.Action)
+		}
+	}
 	for _, o := range r.Outcomes {
-		switch {
-		case o.Code == codeFight:
-			g.count.with(func(s *Stats) { s.Fights++ })
-			g.trouble(TroubleFight, o.Action.Member.String()+" "+o.Action.Role.String())
-		case o.Result == audit.Refused:
+		if o.Code == codeFight {
+			g.fight(o.Action)
+		}
+		if o.Result == audit.Refused { // the bot's place may have changed
 			nudge(g.reach)
 		}
 	}
 }
+
+// fight tells, once an hour, that somebody gives back what we take.
+func (g *Guild) fight(a audit.Action) {
+	a.Budget = audit.Ordinary
+	now := time.Now()
+	g.mu.Lock()
+	maps.DeleteFunc(g.fights, func(_ audit.Action, at time.Time) bool { return now.Sub(at) > fightAgain })
+	_, told := g.fights[a]
+	if !told && len(g.fights) < g.cfg.Bound {
+		g.fights[a] = now
+	}
+	g.mu.Unlock()
+	if !told {
+		g.count.with(func(s *Stats) { s.Fights++ })
+		g.trouble(TroubleFight, a.Member.String()+" "+a.Role.String())
+	}
+}
+
+// fightAgain is how long a fight is not told of again.
+const fightAgain = time.Hour
 
 // awaitAuth keeps members until Auth is believed again.
 func (g *Guild) awaitAuth(h audit.Health, ids []snowflake.ID) {

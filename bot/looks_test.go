@@ -409,3 +409,27 @@ func TestAnUrgentLookDoesNotWaitForOthersThatWait(t *testing.T) {
 		close(hang)
 	})
 }
+
+func TestAFightIsToldOnceAnHour(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.begin()
+		w.settled()
+		w.onLook = func(_ context.Context, ids []snowflake.ID) (*reconcile.Report, error) {
+			r := verdict(audit.Healthy)
+			a := audit.Action{Kind: audit.RemoveRole, Member: ids[0], Role: plain}
+			r.Outcomes = []audit.Outcome{{Action: a, Result: audit.NotTried, Code: codeFight}}
+			return r, nil
+		}
+		for range 5 {
+			w.event(audit.MemberChanged, 1)
+			w.pass(10 * time.Second)
+		}
+		w.wantTold(TroubleFight)
+		w.event(audit.MemberChanged, 2)
+		w.pass(time.Hour)
+		w.wantTold(TroubleFight, TroubleFight)
+		w.event(audit.MemberChanged, 1)
+		w.pass(time.Second)
+		w.wantTold(TroubleFight, TroubleFight, TroubleFight)
+	})
+}

@@ -81,6 +81,7 @@ const (
 	TroubleAuthWait = "auth_not_believed"     // Auth is blind or doubtful; members who wait for it are looked at once it is back
 	TroubleRun      = "run_failed"            // a run could not be begun or ended with an error
 	TroubleGateway  = "gateway_silent"        // a connection looked alive and was not; it was closed, to be resumed
+	TroubleWebhook  = "webhook_dead"          // the webhook for summaries is gone
 )
 
 // Config says what a Guild works with and how patient it is. The zero durations and numbers are replaced by the defaults.

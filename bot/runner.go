@@ -104,11 +104,14 @@ func (r *runner) size() (queued int, running int64) {
 func (r *runner) catchUp(why cause, anew bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	in := r.g.cfg.Quiet
-	if anew {
-		in = 0
-	}
-	r.want(why, anew, in, 0)
+	r.want(why, anew, r.g.cfg.Quiet, 0)
+}
+
+// begin asks for the look at everybody that a process begins with; nobody needs to wait for quiet.
+func (r *runner) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.want(causeMissed, true, 0, 0)
 }
 
 func (r *runner) want(why cause, anew bool, in time.Duration, tries int) {
@@ -168,6 +171,7 @@ func (r *runner) next(now time.Time) (run *storage.Run, w wish, next time.Time) 
 	case !r.wish.due.IsZero() && !r.wish.due.After(now):
 		w, r.wish = r.wish, wish{}
 		return nil, w, next
+	case r.wish.anew && r.wish.tries == 0: // what was missed comes before what was ordered
 	case len(r.queue) > 0:
 		first := r.queue[0]
 		r.queue = slices.Delete(r.queue, 0, 1)

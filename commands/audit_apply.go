@@ -107,7 +107,7 @@ func shortDigest(d string) string { return d[:min(len(d), 12)] }
 // auditApply shows the stored plan of a run, of the newest that has one unless it is named, as a card.
 func auditApply() deed {
 	return deed{
-		name: "apply", need: running().and(acting(audit.Strip.String())), options: []option{runOption(false)}, public: true,
+		name: "apply", need: running().and(acting(audit.Strip.String())), options: []option{runOption(false)}, public: true, people: true,
 		do: func(ctx context.Context, x *call) (*answer, error) {
 			if err := x.mayAct(ctx); err != nil {
 				return nil, err
@@ -152,23 +152,14 @@ func (x *call) plan(ctx context.Context, digest string) (p storage.Plan, err err
 	case p.State == storage.PlanPerformed:
 		return p, problem.New(problem.Usage, x.T(i18n.AuditPlanDone), x.T(i18n.AuditOrderActing))
 	}
-	if held := heldBy(&p); len(held) > 0 {
+	held, err := x.house.Engine.HeldNow(ctx, &p)
+	if err != nil {
+		return p, err
+	}
+	if len(held) > 0 {
 		return p, refuse("held", x.T(i18n.AuditPlanHeld, i18n.Args{"By": x.holdWords(held)}), x.T(i18n.AuditPlanHeldCure)) // a plan is performed whole, or not at all
 	}
 	return p, nil
-}
-
-// heldBy are the codes of what holds any part of a plan, apart from its run having been ordered to look only.
-func heldBy(p *storage.Plan) (codes []string) {
-	for _, a := range p.Actions {
-		for _, c := range a.Held {
-			if c != audit.DryRun.String() && !slices.Contains(codes, c) {
-				codes = append(codes, c)
-			}
-		}
-	}
-	slices.Sort(codes)
-	return codes
 }
 
 // holdWords names gates and brakes.
@@ -280,7 +271,10 @@ func (c *Commands) PlanCard(ctx context.Context, guild snowflake.ID, run storage
 		return nil
 	}
 	plan, err := c.cfg.Store.Plan(ctx, guild, run.Digest)
-	if err != nil || len(plan.Actions) == 0 || len(heldBy(&plan)) > 0 || plan.State != storage.PlanStored {
+	if err != nil || len(plan.Actions) == 0 || plan.State != storage.PlanStored {
+		return err
+	}
+	if held, err := house.Engine.HeldNow(ctx, &plan); err != nil || len(held) > 0 {
 		return err
 	}
 	p := c.cfg.Texts.For(house.Locale)
@@ -288,7 +282,7 @@ func (c *Commands) PlanCard(ctx context.Context, guild snowflake.ID, run storage
 	if err != nil {
 		return err
 	}
-	invoker, err := snowflake.Parse(strings.TrimPrefix(run.Order.Actor, "discord:"))
+	invoker, err := discordOf(run.Order.Actor)
 	if err != nil {
 		return err
 	}

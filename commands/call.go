@@ -80,15 +80,6 @@ func (x *call) str(name string) string {
 	return strings.Trim(string(raw), `"`)
 }
 
-// num is an option's whole number; 0: not given.
-func (x *call) num(name string) int64 {
-	n, err := strconv.ParseInt(x.str(name), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
 // is reports whether a flag was given and set.
 func (x *call) is(name string) bool { return string(x.given[name].raw) == "true" }
 
@@ -101,7 +92,7 @@ func (x *call) ref(name string) snowflake.ID {
 	return id
 }
 
-// number reads an option that names something by its number, as run and finding do, and that may have been typed by hand; 0: not given.
+// numbered reads an option that names something by its number, as run and finding do, and that may have been typed by hand; 0: not given.
 func (x *call) numbered(name string) (int64, error) {
 	if !x.has(name) {
 		return 0, nil

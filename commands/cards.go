@@ -270,6 +270,9 @@ func (x *call) openModal(ctx context.Context, k posted) {
 	if err == nil && kind.check != nil {
 		err = kind.check(quick, x, k)
 	}
+	if err != nil && quick.Err() != nil { // a modal cannot be promised: it has to be the first answer
+		err = problem.New(problem.Failed, x.T(i18n.FrameSlow), x.T(i18n.FramePressAgain)).Because(err)
+	}
 	end()
 	if err != nil {
 		x.refusePress(ctx, err)
@@ -298,6 +301,10 @@ const (
 
 // submit takes a modal that was filled in.
 func (x *call) submit(ctx context.Context, i discord.ModalSubmitInteraction) {
+	if ref, verb, _ := cutID(i.Data.CustomID); verb == verbForm {
+		x.formFilled(ctx, ref, i)
+		return
+	}
 	if err := x.line.hold(ctx); err != nil {
 		x.report(ctx, err)
 		return

@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/disgoorg/disgo/discord"
+	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/i18n"
 	"gatecamp/internal/wrap"
@@ -28,9 +28,10 @@ type list struct {
 
 // row is one thing of a list: as a person reads it, as a table has it, and as a program takes it.
 type row struct {
-	line   string // of Discord's markdown
+	line   func() string // of Discord's markdown, asked for the page that is shown; whoPlace stands for the member
 	cells  []string
 	object any
+	member snowflake.ID // whom it names; zero: nobody
 }
 
 // What `format:` may ask for.
@@ -41,23 +42,16 @@ const (
 )
 
 const (
-	mostOnPage   = 10   // rows
-	mostPageText = 3000 // characters
+	onPage   = 10  // rows
+	mostLine = 380 // characters: ten of them are a text that an embed takes
 )
 
-// pages are the rows of each page.
-func (l *list) pages() [][]row {
-	var all [][]row
-	size := 0
-	for _, r := range l.rows {
-		n := utf8.RuneCountInString(r.line) + 1
-		if len(all) == 0 || len(all[len(all)-1]) == mostOnPage || size+n > mostPageText {
-			all, size = append(all, nil), 0
-		}
-		all[len(all)-1] = append(all[len(all)-1], r)
-		size += n
-	}
-	return all
+// pages is how many there are.
+func (l *list) pages() int { return (len(l.rows) + onPage - 1) / onPage }
+
+// page is one of them, from 1.
+func (l *list) page(n int) []row {
+	return l.rows[min((n-1)*onPage, len(l.rows)):min(n*onPage, len(l.rows))]
 }
 
 // csv is the whole list as a table. A cell that a spreadsheet would take for a formula gets an apostrophe.
@@ -123,24 +117,20 @@ func (x *call) listing(ctx context.Context, a *answer, card string) (_ discord.M
 	defer wrap.Err(&err, "list of %s", a.list.name)
 	pages := a.list.pages()
 	if card == "" { // the pages that follow need no files again
-		if err := x.attach(a, len(pages)); err != nil {
+		if err := x.attach(a, pages); err != nil {
 			return discord.MessageCreate{}, err
 		}
 	}
-	if len(pages) == 0 {
+	if pages == 0 {
 		a.text = joinLines(a.text, a.list.empty)
 		return a.message(), nil
 	}
-	page := max(1, min(x.page, len(pages)))
-	lines := make([]string, 0, mostOnPage)
-	for _, r := range pages[page-1] {
-		lines = append(lines, r.line)
-	}
-	a.text = joinLines(a.text, strings.Join(lines, "\n"))
-	if len(pages) == 1 {
+	page := max(1, min(x.page, pages))
+	a.text = joinLines(a.text, strings.Join(x.linesOf(ctx, a.list.page(page)), "\n"))
+	if pages == 1 {
 		return a.message(), nil
 	}
-	a.footer = joinWith(" · ", x.T(i18n.FramePage, i18n.Args{"Page": page, "Pages": len(pages), "Rows": x.Number(len(a.list.rows))}), a.footer)
+	a.footer = joinWith(" · ", x.T(i18n.FramePage, i18n.Args{"Page": page, "Pages": pages, "Rows": x.Number(len(a.list.rows))}), a.footer)
 	if card == "" {
 		if card, err = x.keepList(ctx); err != nil {
 			return discord.MessageCreate{}, err
@@ -149,14 +139,14 @@ func (x *call) listing(ctx context.Context, a *answer, card string) (_ discord.M
 	m := a.message()
 	back := discord.NewSecondaryButton(x.T(i18n.FramePrevious), customID(card, verbPage, strconv.Itoa(page-1)))
 	next := discord.NewSecondaryButton(x.T(i18n.FrameNext), customID(card, verbPage, strconv.Itoa(page+1)))
-	m.Components = []discord.LayoutComponent{discord.NewActionRow(back.WithDisabled(page == 1), next.WithDisabled(page == len(pages)))}
+	m.Components = []discord.LayoutComponent{discord.NewActionRow(back.WithDisabled(page == 1), next.WithDisabled(page == pages))}
 	return m, nil
 }
 
 // listLife is how long the pages of a list can be turned.
 const listLife = time.Hour
 
-// keptList is what a list was asked for with.
+// keptList is what a list, or a form, was asked for with.
 type keptList struct {
 	Path  string                     `json:"path"`
 	Given map[string]json.RawMessage `json:"given"`
@@ -165,6 +155,11 @@ type keptList struct {
 const kindList = "list"
 
 func (x *call) keepList(ctx context.Context) (string, error) {
+	return x.keepGiven(ctx, kindList, listLife)
+}
+
+// keepGiven stores what was asked for, and with what.
+func (x *call) keepGiven(ctx context.Context, kind string, life time.Duration) (string, error) {
 	kept := keptList{Path: x.path, Given: map[string]json.RawMessage{}}
 	for name, g := range x.given {
 		kept.Given[name] = g.raw
@@ -173,23 +168,15 @@ func (x *call) keepList(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	card := storage.Card{ID: newCardID(), Guild: x.guild, Kind: kindList, Args: args, Locale: x.locale, Invoker: x.caller.Discord, Created: x.now(), Expires: x.now().Add(listLife)}
+	card := storage.Card{ID: newCardID(), Guild: x.guild, Kind: kind, Args: args, Locale: x.locale, Invoker: x.caller.Discord, Created: x.now(), Expires: x.now().Add(life)}
 	return card.ID, x.cfg.Store.MakeCard(ctx, card)
 }
 
 // turnPage shows another page of a list, to whoever asked for it and still may see it.
 func (x *call) turnPage(ctx context.Context, card storage.Card, page string) error {
-	var kept keptList
-	if err := json.Unmarshal(card.Args, &kept); err != nil {
+	d, err := x.restore(card)
+	if err != nil {
 		return err
-	}
-	d := x.find(kept.Path)
-	if d == nil {
-		return errors.New("a list of a command that is no more")
-	}
-	x.path = kept.Path
-	for name, raw := range kept.Given {
-		x.given[name] = given{raw: raw}
 	}
 	if n, err := strconv.Atoi(page); err == nil {
 		x.page = n
@@ -207,6 +194,23 @@ func (x *call) turnPage(ctx context.Context, card storage.Card, page string) err
 	}
 	// The files of the first page stay: they are the whole list.
 	return x.line.turn(ctx, discord.MessageUpdate{Embeds: &m.Embeds, Components: &m.Components, AllowedMentions: nobody()})
+}
+
+// restore makes the call what it was when the card was made.
+func (x *call) restore(card storage.Card) (*deed, error) {
+	var kept keptList
+	if err := json.Unmarshal(card.Args, &kept); err != nil {
+		return nil, err
+	}
+	d := x.find(kept.Path)
+	if d == nil {
+		return nil, errors.New("a card of a command that is no more")
+	}
+	x.path = kept.Path
+	for name, raw := range kept.Given {
+		x.given[name] = given{raw: raw}
+	}
+	return d, nil
 }
 
 func joinLines(parts ...string) string { return joinWith("\n", parts...) }

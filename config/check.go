@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"gatecamp/schedule"
 )
 
 // What the addresses must look like. No check says more than yes or no: url.Parse's errors hold the address with its password.
@@ -17,8 +19,10 @@ const (
 		"(special characters of a password are written percent-encoded: # is %23, @ is %40, / is %2F)"
 	databaseForm = "postgres://USER:PASSWORD@HOST:PORT/NAME, or unset for SQLite " +
 		"(special characters of a password are written percent-encoded: # is %23, @ is %40, / is %2F)"
-	redisForm   = "redis://HOST:PORT/0, rediss://HOST:PORT/0 (with TLS) or unix:///PATH"
-	webhookForm = "https://discord.com/api/webhooks/ID/TOKEN, as Discord's channel settings show it"
+	redisForm = "redis://HOST:PORT/0, rediss://HOST:PORT/0 (with TLS) or unix:///PATH"
+	// The scheduler's grammar in short.
+	scheduleForm = `a cron expression such as "0 4 * * *" or "CRON_TZ=Europe/Berlin 0 5 * * 1-5", "@every 6h" (after either, if you like, jitter=10m), or off`
+	webhookForm  = "https://discord.com/api/webhooks/ID/TOKEN, as Discord's channel settings show it"
 )
 
 func isToken(v string) bool {
@@ -41,6 +45,11 @@ func isWithin(low, high int) func(string) bool {
 func isDuration(v string) bool {
 	d, err := time.ParseDuration(v)
 	return err == nil && time.Second <= d && d <= 24*time.Hour
+}
+
+func isSchedule(v string) bool {
+	_, _, err := schedule.ParseSpec(v, time.Now())
+	return err == nil
 }
 
 func isListen(v string) bool {

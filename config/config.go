@@ -31,7 +31,7 @@ type Config struct {
 	Operators       IDs  `env:"GATECAMP_OPERATORS"`
 	TrustSuperusers bool `env:"GATECAMP_TRUST_SUPERUSERS"`
 
-	Schedule          string        `env:"GATECAMP_SCHEDULE"` // a cron expression or "off"; its grammar is the scheduler's to check
+	Schedule          string        `env:"GATECAMP_SCHEDULE"` // as schedule.ParseSpec takes it
 	RunDeadline       time.Duration `env:"GATECAMP_RUN_DEADLINE"`
 	RunsPerUser       int           `env:"GATECAMP_RUNS_PER_USER"` // in 24 h; 0: no limit, and RunsUnlimited is true
 	RunsUnlimited     bool          `env:"GATECAMP_RUNS_UNLIMITED_ACKNOWLEDGED"`
@@ -53,7 +53,7 @@ type Guild struct {
 	ID             snowflake.ID
 	AdminChannelID snowflake.ID  // zero: none
 	WebhookURL     secret.String // unset: none
-	Schedule       string        // a cron expression or "off"
+	Schedule       string        // as schedule.ParseSpec takes it
 	Locale         string        // a language tag such as "de"; empty: the guild's own
 }
 

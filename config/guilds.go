@@ -141,7 +141,9 @@ func (g *guildsFile) field(guild *Guild, key string, at *token.Token, node ast.N
 	case "webhook_url_file":
 		guild.WebhookURL = g.webhook(at, value)
 	case "schedule":
-		guild.Schedule = value
+		if guild.Schedule = value; !isSchedule(value) {
+			g.complain(at, "this is no schedule", "write "+scheduleForm)
+		}
 	case "locale":
 		if _, err := language.Parse(value); err != nil {
 			g.complain(at, "this is no language", "write a tag such as en, de or zh-CN")

@@ -55,6 +55,7 @@ func TestMistakesInTheGuildsFileAreToldWithLineAndColumn(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"an unknown key":      {"- id: 1\n  webhook_url: " + webhook + "\n", "line 2, column 3: this key is not known"},
 		"no id":               {"- schedule: off\n", "this entry has no id"},
+		"no schedule":         {"- id: 7\n  schedule: at dawn\n", "this is no schedule"},
 		"a bad id":            {"- id: 1e3\n", "line 1, column 3: this must be a Discord id"},
 		"a quoted bad id":     {"- id: \"x\"\n", "this must be a Discord id"},
 		"an id that is empty": {"- id:\n", "behind this key must stand one value"},

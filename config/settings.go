@@ -1,6 +1,10 @@
 package config
 
-import "slices"
+import (
+	"slices"
+
+	"gatecamp/schedule"
+)
 
 // Setting describes one environment variable.
 type Setting struct {
@@ -53,8 +57,8 @@ var settings = []Setting{
 	{Name: "GATECAMP_OPERATORS", Unset: "none", Form: idList, Meaning: "Discord users who may order reports, acknowledge, pause and give rights; enough to begin."},
 	{Name: "GATECAMP_TRUST_SUPERUSERS", Default: "true", Form: yesNo, Meaning: "Whether Auth's superusers hold the `gatecamp.*` rights.", check: isBool},
 	{
-		Name: "GATECAMP_SCHEDULE", Default: "@every 6h", Form: "a cron expression, or off",
-		Meaning: "When the guild is swept: a cron expression (UTC unless it begins with `CRON_TZ=`), or `off`.",
+		Name: "GATECAMP_SCHEDULE", Default: schedule.Default, Form: scheduleForm, check: isSchedule,
+		Meaning: "When the guild is swept: a cron expression of five fields (UTC unless it begins with `CRON_TZ=`), `@every 6h` (counted from midnight UTC), or `off`; ` jitter=10m` at the end spreads the starts.",
 	},
 	{Name: "GATECAMP_RUN_DEADLINE", Default: "60m", Form: "a duration from 1s to 24h, such as 60m", Meaning: "How long one run may take.", check: isDuration},
 	{

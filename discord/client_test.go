@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disgoorg/snowflake/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"gatecamp/audit"
@@ -154,12 +155,11 @@ func TestClosingTheClientLetsEverybodyGo(t *testing.T) {
 	s := here(t, 30)
 	c, g, _ := client(t, s)
 	waits := make(chan error, 1)
-	for i := range 10 {
-		do(t, g, discord.Offer{Actions: []audit.Action{strip(pilot+1, fleet)}, Linked: true})
-		_ = i
+	for i := range snowflake.ID(10) { // as many as a window holds
+		do(t, g, discord.Offer{Actions: []audit.Action{strip(pilot+i, fleet)}, Linked: true})
 	}
 	go func() {
-		_, err := g.Reserve(context.WithoutCancel(t.Context()), discord.Offer{Actions: []audit.Action{strip(pilot+2, fleet)}, Linked: true})
+		_, err := g.Reserve(context.WithoutCancel(t.Context()), discord.Offer{Actions: []audit.Action{strip(pilot+20, fleet)}, Linked: true})
 		waits <- err
 	}()
 	c.Close(t.Context())

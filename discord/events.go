@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/disgoorg/disgo/bot"
 	"github.com/disgoorg/disgo/gateway"
@@ -18,6 +19,7 @@ type dispatcher struct {
 	log      *slog.Logger
 	handlers map[gateway.EventType]bot.GatewayEventHandler
 	first    func(g gateway.Gateway, sequence int, t gateway.EventType, data gateway.EventData) // sees every event before disgo's handlers
+	took     func(shard int, d time.Duration)                                                   // is told how long each kept the reader; may be nil
 
 	mu        sync.Mutex // for changes of the list
 	listeners atomic.Pointer[[]bot.EventListener]
@@ -57,6 +59,10 @@ func (d *dispatcher) RemoveEventListeners(gone ...bot.EventListener) {
 // HandleGatewayEvent runs on the goroutine that reads the shard's socket.
 func (d *dispatcher) HandleGatewayEvent(g gateway.Gateway, t gateway.EventType, sequence int, data gateway.EventData) {
 	defer d.recovered(string(t))
+	if d.took != nil {
+		began := time.Now()
+		defer func() { d.took(g.ShardID(), time.Since(began)) }()
+	}
 	d.first(g, sequence, t, data)
 	if t == gateway.EventTypeRaw { // asked for its number alone
 		return

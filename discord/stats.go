@@ -29,6 +29,8 @@ type ShardStats struct {
 	Acked    time.Time     // the last answer to a heartbeat
 	Heard    time.Time     // the last event
 	Latency  time.Duration // of the last heartbeat
+	Longest  time.Duration // that one event kept the goroutine which reads the socket
+	Late     uint64        // events that kept it longer than 10 ms
 }
 
 // RequestStats is what was sent over REST.
@@ -90,6 +92,19 @@ func (s *ShardStats) heard(t gateway.EventType, latency time.Duration) {
 		s.Events = map[string]uint64{}
 	}
 	s.Events[string(t)]++
+}
+
+// readerMayWait is how long an event may keep the goroutine that reads the socket.
+const readerMayWait = 10 * time.Millisecond
+
+// took notes how long an event kept the goroutine that reads a shard's socket.
+func (c *Client) took(shard int, d time.Duration) {
+	c.onShard(shard, func(s *shardState) {
+		s.stats.Longest = max(s.stats.Longest, d)
+		if d > readerMayWait {
+			s.stats.Late++
+		}
+	})
 }
 
 // Pulse says when a shard last gave a sign of life.

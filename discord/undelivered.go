@@ -42,14 +42,23 @@ type Undelivered struct {
 }
 
 // Error says what did not arrive and why, in words for a person.
-func (u *Undelivered) Error() string { return u.problem.Error() }
+func (u *Undelivered) Error() string {
+	if u.problem == nil { // made by a caller, to stand for one
+		return "not delivered: " + u.Fate.String()
+	}
+	return u.problem.Error()
+}
 
 // Unwrap gives the problem, and ErrClosed, ErrNotSent or the context's end where that is why.
 func (u *Undelivered) Unwrap() []error {
-	if u.also == nil {
-		return []error{u.problem}
+	var list []error
+	if u.problem != nil {
+		list = append(list, u.problem)
 	}
-	return []error{u.problem, u.also}
+	if u.also != nil {
+		list = append(list, u.also)
+	}
+	return list
 }
 
 // undelivered says what became of a message. The error below it is left out: it may hold the webhook's address.

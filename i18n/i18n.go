@@ -192,3 +192,15 @@ func (c *Catalogue) label(key string) Label {
 	name, description, p := Key(key+".name"), Key(key+".description"), c.For(English)
 	return Label{Name: p.T(name), Description: p.T(description), Names: c.All(name), Descriptions: c.All(description)}
 }
+
+// Keys lists the keys that have an English text and begin like this, sorted: what Discord shows of commands is named by no constant.
+func (c *Catalogue) Keys(prefix string) []Key {
+	var list []Key
+	for key := range c.texts[English] {
+		if strings.HasPrefix(string(key), prefix) {
+			list = append(list, key)
+		}
+	}
+	slices.Sort(list)
+	return list
+}

@@ -26,8 +26,11 @@ func (q *Queue) plain(ctx context.Context, err *error, kind string) {
 		*err = codeError("panic")
 		return
 	}
-	var snooze *river.JobSnoozeError
-	if *err == nil || errors.As(*err, &snooze) {
+	if _, is := errors.AsType[*river.JobSnoozeError](*err); *err == nil || is {
+		return
+	}
+	if errors.Is(ctx.Err(), context.Canceled) { // the process stops: whoever comes next goes on at once
+		*err = river.JobSnooze(0)
 		return
 	}
 	code := codeOf(*err)

@@ -84,7 +84,7 @@ func (w *runWorker) Work(ctx context.Context, job *river.Job[runArgs]) (err erro
 		return codeError("not_begun")
 	}
 	w.q.mu.Lock()
-	w.q.handed[run.ID] = struct{}{}
+	w.q.handed[run.ID] = run.Guild
 	w.q.mu.Unlock()
 	return nil
 }

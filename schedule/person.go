@@ -56,13 +56,13 @@ func (w *messageWorker) Work(ctx context.Context, job *river.Job[messageArgs]) (
 	if err == nil {
 		return q.noteMessage(ctx, a, "")
 	}
-	then, over, _ := q.verdict(err, job.CreatedAt, job.Attempt >= job.MaxAttempts)
-	if over {
+	v := judge(err, job.CreatedAt, job.Attempt >= job.MaxAttempts)
+	if v.over {
 		if err := q.noteMessage(ctx, a, string(codeOf(err))); err != nil {
 			return err
 		}
 	}
-	return then
+	return v.then
 }
 
 // noteMessage counts for a subscriber; whoever left in the meantime is not counted.

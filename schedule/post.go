@@ -48,7 +48,7 @@ func (q *Queue) Post(ctx context.Context, p Post) (err error) {
 	defer wrap.Err(&err, "schedule.Post(%d, %s)", p.Guild, p.Webhook)
 	g, kept := q.kept(p.Guild)
 	address := g.Webhooks[p.Webhook]
-	if q.cfg.Sender == nil || kept && !address.IsSet() {
+	if kept && !address.IsSet() {
 		return nil
 	}
 	if kept {
@@ -99,15 +99,15 @@ func (w *postWorker) Work(ctx context.Context, job *river.Job[postArgs]) (err er
 	if err == nil {
 		return q.noteWebhook(ctx, a.Guild, a.Webhook, s.sent(q.cfg.Now()))
 	}
-	then, over, dead := q.verdict(err, job.CreatedAt, job.Attempt >= job.MaxAttempts)
-	if over || dead {
-		err := q.noteWebhook(ctx, a.Guild, a.Webhook, s.failed(q.cfg.Now(), string(codeOf(err)), dead))
-		if err != nil {
+	v := judge(err, job.CreatedAt, job.Attempt >= job.MaxAttempts)
+	if v.over {
+		code := codeOf(err)
+		if err := q.noteWebhook(ctx, a.Guild, a.Webhook, s.failed(q.cfg.Now(), string(code), v.dead)); err != nil {
 			return err
 		}
-		q.logWebhook(ctx, a, codeOf(then), dead)
+		q.logWebhook(ctx, a, code, v.dead)
 	}
-	return then
+	return v.then
 }
 
 // waitForKeeper lets a job wait until its guild is kept, for as long as it is worth it.
@@ -118,20 +118,26 @@ func (q *Queue) waitForKeeper(created time.Time) error {
 	return river.JobSnooze(notKeptAgain)
 }
 
-// verdict says what a failure means for the job: what to return of it, whether it is over, and whether the address is good for nothing more.
-func (q *Queue) verdict(err error, created time.Time, last bool) (then error, over, dead bool) {
+// verdict is what a failure means for a job.
+type verdict struct {
+	then error // what the job returns
+	over bool  // it is not tried again
+	dead bool  // the address is good for nothing more
+}
+
+func judge(err error, created time.Time, last bool) verdict {
 	u, is := errors.AsType[*discord.Undelivered](err)
 	switch {
 	case is && u.Fate == discord.Gone, !is && problem.KindOf(err) == problem.Usage:
-		return river.JobCancel(codeOf(err)), true, true
+		return verdict{then: river.JobCancel(codeOf(err)), over: true, dead: true}
 	case is && (u.Fate == discord.Barred || u.Fate == discord.Rejected):
-		return river.JobCancel(codeOf(err)), true, false
+		return verdict{then: river.JobCancel(codeOf(err)), over: true}
 	case is && u.RetryAfter > 0 && time.Since(created)+u.RetryAfter < sendAtAll:
-		return river.JobSnooze(u.RetryAfter), false, false
+		return verdict{then: river.JobSnooze(u.RetryAfter)}
 	case is && u.RetryAfter > 0:
-		return river.JobCancel(codeOf(err)), true, false
+		return verdict{then: river.JobCancel(codeOf(err)), over: true}
 	}
-	return err, last, false
+	return verdict{then: err, over: last}
 }
 
 func (q *Queue) logWebhook(ctx context.Context, a postArgs, code codeError, dead bool) {

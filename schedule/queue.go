@@ -3,9 +3,11 @@ package schedule
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -66,9 +68,9 @@ const SummaryWebhook = "summary"
 
 // Config are the options of a Queue.
 type Config struct {
-	Shard  int    // the gateway shard whose guilds this process owns; it works this shard's jobs and no others
-	Store  Store  //
-	Sender Sender // nil: nothing is sent, and nothing queued
+	Shard  int // the gateway shard whose guilds this process owns; it works this shard's jobs and no others
+	Store  Store
+	Sender Sender
 	Texts  *i18n.Catalogue
 	// Name is how a member is called in the guild, for the list of people; nil: they have only ids there.
 	Name func(guild, member snowflake.ID) string
@@ -78,7 +80,7 @@ type Config struct {
 	Alarm func(guild snowflake.ID, m notify.Message)
 	Log   *slog.Logger     // discarded if nil
 	Now   func() time.Time // the schedule's clock; time.Now if nil. Retries go by the queue's own
-	Owner string           // tells this process from others in the queue; empty: made up
+	Owner string           // tells this process from others in the queue
 }
 
 // Queue runs schedule and jobs of the guilds of one shard, for as long as this process owns them.
@@ -89,7 +91,7 @@ type Queue struct {
 
 	mu     sync.Mutex
 	guilds map[snowflake.ID]*kept
-	handed map[int64]struct{} // runs that were handed to their line in this process
+	handed map[int64]snowflake.ID // runs that were handed to their line in this process
 
 	wake    chan struct{}      // has room for one: look now
 	stop    context.CancelFunc // of everything
@@ -123,21 +125,22 @@ const (
 	fetchPoll     = 200 * time.Millisecond
 	runWorkers    = 4
 	sendWorkers   = 4
-	// How long jobs stay readable that are done or given up; a day and more, since the day's pruning is ordered once.
-	keepJobs = 36 * time.Hour
+	// How long jobs stay in their table that are done, or given up. A direct message names its reader there.
+	keepDone   = time.Hour
+	keepFailed = 24 * time.Hour
 )
 
 // Open makes the queue of one shard over River's tables, which migrations have made. Jobs may be added from now on; Start works them.
 func Open[TTx any](driver riverdriver.Driver[TTx], cfg Config) (_ *Queue, err error) {
 	defer wrap.Err(&err, "schedule.Open(shard %d)", cfg.Shard)
-	if cfg.Store == nil || cfg.Texts == nil {
-		return nil, errors.New("a queue needs a store and texts")
+	if cfg.Store == nil || cfg.Sender == nil || cfg.Texts == nil {
+		return nil, errors.New("a queue needs a store, a sender and texts")
 	}
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	q := &Queue{cfg: cfg, guilds: map[snowflake.ID]*kept{}, handed: map[int64]struct{}{}, wake: make(chan struct{}, 1), retry: backoff, pruneAfter: 10 * time.Minute}
+	q := &Queue{cfg: cfg, guilds: map[snowflake.ID]*kept{}, handed: map[int64]snowflake.ID{}, wake: make(chan struct{}, 1), retry: backoff, pruneAfter: 10 * time.Minute}
 	workers := river.NewWorkers()
 	for _, err := range []error{
 		river.AddWorkerSafely(workers, &runWorker{q: q}), river.AddWorkerSafely(workers, &postWorker{q: q}),
@@ -148,11 +151,11 @@ func Open[TTx any](driver riverdriver.Driver[TTx], cfg Config) (_ *Queue, err er
 		}
 	}
 	made, err := river.NewClient(driver, &river.Config{
-		ID: cfg.Owner, Logger: quiet(cfg.Log), Workers: workers,
+		ID: cmp.Or(cfg.Owner, rand.Text()) + " " + q.runs(), Logger: quiet(cfg.Log), Workers: workers,
 		Queues:        map[string]river.QueueConfig{q.runs(): {MaxWorkers: runWorkers}, q.sends(): {MaxWorkers: sendWorkers}},
 		FetchCooldown: fetchCooldown, FetchPollInterval: fetchPoll,
 		JobTimeout:                  -1, // each worker says its own; a run's deadline is the line's
-		CompletedJobRetentionPeriod: keepJobs, CancelledJobRetentionPeriod: keepJobs, DiscardedJobRetentionPeriod: keepJobs,
+		CompletedJobRetentionPeriod: keepDone, CancelledJobRetentionPeriod: keepFailed, DiscardedJobRetentionPeriod: keepFailed,
 	})
 	if err != nil {
 		return nil, err
@@ -214,7 +217,8 @@ func (q *Queue) Stop(ctx context.Context) (err error) {
 // stopAtOnce is how long a job may take to notice that it was cut off.
 const stopAtOnce = 5 * time.Second
 
-// Keep begins with a guild, or changes what it wants, once it is in sight: what is due by now is made up for at once.
+// Keep begins with a guild, or changes what it wants, once it is in sight: what is due by now is made up for at once. Runs that wait
+// are handed to the line again.
 func (q *Queue) Keep(g Guild) {
 	q.mu.Lock()
 	k, known := q.guilds[g.ID]
@@ -223,6 +227,7 @@ func (q *Queue) Keep(g Guild) {
 		q.guilds[g.ID] = k
 	}
 	k.Guild = g
+	maps.DeleteFunc(q.handed, func(_ int64, of snowflake.ID) bool { return of == g.ID })
 	q.mu.Unlock()
 	q.Look()
 }

@@ -38,9 +38,6 @@ func (q *Queue) Tell(ctx context.Context, t Telling) (err error) {
 }
 
 func (q *Queue) tellPeople(ctx context.Context, t Telling) error {
-	if q.cfg.Sender == nil {
-		return nil
-	}
 	people, err := q.cfg.Store.Subscribers(ctx, t.Guild)
 	if err != nil {
 		return err

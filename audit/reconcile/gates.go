@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -42,8 +41,8 @@ func (e *Engine) gates(ctx context.Context, db storage.Gates, l *Look, dryRun bo
 		}
 		return g, nil
 	}
-	g.StripsLocked = !slices.ContainsFunc(ack.Kinds, func(k string) bool { return k == audit.Strip.String() || k == audit.StripKick.String() })
-	g.KicksLocked = !slices.Contains(ack.Kinds, audit.StripKick.String())
+	locked := released(ack)
+	g.StripsLocked, g.KicksLocked = locked.StripsLocked, locked.KicksLocked
 	return g, nil
 }
 

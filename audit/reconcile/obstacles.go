@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"gatecamp/audit"
 	"gatecamp/internal/wrap"
@@ -45,4 +46,47 @@ func (e *Engine) Obstacle(ctx context.Context) (o Obstacle, err error) {
 		return o, err
 	}
 	return Obstacle{Gate: audit.Pause, Pause: p}, nil
+}
+
+// HeldNow are the codes of what holds any part of a stored plan, sorted. Lock and pause are asked as they stand now; the roster, the
+// brakes and doubts are those that its run met. That the run was ordered to look only does not count.
+func (e *Engine) HeldNow(ctx context.Context, p *storage.Plan) (codes []string, err error) {
+	defer wrap.Err(&err, "what holds plan %.12s", p.Digest)
+	strips, kicks := false, false
+	for _, a := range p.Actions {
+		kind, _ := audit.ParseKind(a.Kind)
+		strips = strips || kind == audit.RemoveRole
+		kicks = kicks || kind == audit.KickMember || kind == audit.BanMember
+		for _, c := range a.Held {
+			if c != audit.DryRun.String() && c != audit.Lock.String() && c != audit.Pause.String() {
+				codes = append(codes, c)
+			}
+		}
+	}
+	o, err := e.Obstacle(ctx)
+	if err != nil {
+		return nil, err
+	}
+	switch o.Gate {
+	case audit.Lock, audit.Pause:
+		codes = append(codes, o.Gate.String())
+	case audit.DryRun, audit.Roster, audit.NothingWanted:
+	default:
+		ack, err := e.db.Acknowledged(ctx, e.cfg.Guild)
+		if err != nil {
+			return nil, err
+		}
+		if g := released(ack); strips && g.StripsLocked || kicks && g.KicksLocked {
+			codes = append(codes, audit.Lock.String())
+		}
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes), nil
+}
+
+// released says which kinds of change an acknowledgement leaves locked: those that its policy did not contain.
+func released(ack storage.Acknowledgement) (g audit.Gates) {
+	g.StripsLocked = !slices.ContainsFunc(ack.Kinds, func(k string) bool { return k == audit.Strip.String() || k == audit.StripKick.String() })
+	g.KicksLocked = !slices.Contains(ack.Kinds, audit.StripKick.String())
+	return g
 }

@@ -102,7 +102,7 @@ func (s *session) connect(ctx context.Context) (_ liveGuild, done func() error, 
 	done = func() error {
 		ctx, end := context.WithTimeout(context.WithoutCancel(ctx), disconnectWithin)
 		defer end()
-		client.Drain(ctx)
+		s.drain(ctx, client)
 		err := s.keepRoutes(ctx, client.Routes())
 		client.Close(ctx)
 		return errors.Join(err, closeShared())
@@ -115,6 +115,17 @@ func (s *session) connect(ctx context.Context) (_ liveGuild, done func() error, 
 		return liveGuild{}, nil, errors.Join(err, closeShared())
 	}
 	return liveGuild{guild, client, discord.Bulk}, done, nil
+}
+
+// drain waits for the last look at what was written beside Auth, and says so where that takes a moment.
+func (s *session) drain(ctx context.Context, client *discord.Client) {
+	moment, end := context.WithTimeout(ctx, time.Second)
+	defer end()
+	client.Drain(moment)
+	if moment.Err() != nil {
+		fmt.Fprintln(s.err, "gatecamp: a last look at what was changed beside Auth, which may be writing too: some 10 seconds more")
+		client.Drain(ctx)
+	}
 }
 
 // sharedBudget is the request budget that all processes with the bot's token use, where a Redis is set.

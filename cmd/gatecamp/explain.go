@@ -342,6 +342,5 @@ func outcomeWords(outcome, code string) string {
 	case code == "":
 		return kindWords(outcome)
 	}
-	what, _ := codeWords(code)
-	return kindWords(outcome) + " (" + what + ")"
+	return kindWords(outcome) + " (" + kindWords(code) + ")"
 }

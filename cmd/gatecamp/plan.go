@@ -116,13 +116,14 @@ func (s *session) tellStoredPlan(p storage.Plan, form format) error {
 	if err := form.print(s.out, l); err != nil {
 		return err
 	}
-	for i, line := range legend(codes) {
+	lines, err := legend(codes)
+	for i, line := range lines {
 		if i == 0 {
 			s.say("")
 		}
 		s.say("%s", line)
 	}
-	return nil
+	return err
 }
 
 func (c *console) planApply() *cobra.Command {

@@ -77,5 +77,6 @@ func (s *server) pages() http.Handler {
 		}
 		_ = json.NewEncoder(w).Encode(v)
 	})
+	pages.Handle("GET /metrics", s.counts.handler())
 	return pages
 }

@@ -21,7 +21,7 @@ type serveState struct {
 	me       storage.Owner
 	role     string
 	holder   *storage.Owner          // who acts, while this process waits
-	verdicts map[snowflake.ID]string // on Auth, by guild
+	verdicts map[snowflake.ID]judged // on Auth, by guild
 }
 
 // The parts a serving process can play.
@@ -55,7 +55,7 @@ type guildState struct {
 }
 
 func newServeState(me storage.Owner) *serveState {
-	return &serveState{me: me, role: roleStarting, verdicts: map[snowflake.ID]string{}}
+	return &serveState{me: me, role: roleStarting, verdicts: map[snowflake.ID]judged{}}
 }
 
 func (s *serveState) change(do func()) {
@@ -83,7 +83,18 @@ func (s *serveState) learned(guild snowflake.ID, r *reconcile.Report) {
 	if r == nil || r.Look == nil {
 		return
 	}
-	s.change(func() { s.verdicts[guild] = r.Look.Verdict.Health.String() })
+	s.change(func() { s.verdicts[guild] = judged{r.Look.Verdict.Health.String(), r.Look.At} })
+}
+
+// judged is a verdict on Auth, and when it was reached.
+type judged struct {
+	verdict string
+	at      time.Time
+}
+
+func (s *serveState) verdict(guild snowflake.ID) (verdict string, at time.Time) {
+	s.change(func() { verdict, at = s.verdicts[guild].verdict, s.verdicts[guild].at })
+	return verdict, at
 }
 
 // view is the state now.
@@ -104,7 +115,7 @@ func (s *server) view() stateView {
 			v.Owner, v.OwnerID = &healthOwner{h.PID, h.Host, jsonTime(h.Since)}, h.ID
 		}
 		for i := range v.Guilds {
-			v.Guilds[i].Auth = s.state.verdicts[idOf(v.Guilds[i].Guild)]
+			v.Guilds[i].Auth = s.state.verdicts[idOf(v.Guilds[i].Guild)].verdict
 		}
 	})
 	v.Ready = v.Role == roleWaiting || v.Role == roleOwner && v.Gateway && len(v.Guilds) > 0 && !slices.ContainsFunc(v.Guilds, guildState.lacks)

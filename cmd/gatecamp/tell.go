@@ -239,7 +239,11 @@ func (f *filed) tellOutcomes(r *reconcile.Report) {
 	if more := len(r.Outcomes) - shownOutcomes; more > 0 {
 		f.say("  … and %d more: gatecamp plan show %s", more, r.Plan.Digest)
 	}
-	for _, line := range legend(codes) {
+	lines, err := legend(codes)
+	if err != nil {
+		f.say("  %s", describe(err))
+	}
+	for _, line := range lines {
 		f.say("  %s", line)
 	}
 }

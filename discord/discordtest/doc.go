@@ -1,4 +1,4 @@
-// Package discordtest is a local Discord: one in-memory guild behind REST and gateway on real loopback sockets, so that everything can be built,
+// Package discordtest is a local Discord: in-memory guilds behind REST and gateway on real loopback sockets, so that everything can be built,
 // tested and shown without an account. `gatecamp local-discord` serves the same to programs in other languages.
 //
 // What must stay true: it says what Discord says. Answers, events, audit-log entries and limits are held against the facts of the reference by a

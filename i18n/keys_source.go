@@ -1,0 +1,30 @@
+package i18n
+
+// What the family /source says.
+const (
+	SourceTitle          Key = "source_answer.title"
+	SourceHealthy        Key = "source_answer.healthy"
+	SourceDoubtful       Key = "source_answer.doubtful"
+	SourceBlind          Key = "source_answer.blind"
+	SourceFirst          Key = "source_answer.first"
+	SourceWhy            Key = "source_answer.why"
+	SourceFacts          Key = "source_answer.facts"
+	SourceFact           Key = "source_answer.fact"
+	SourceFactLeast      Key = "source_answer.fact_least"
+	SourceFactMost       Key = "source_answer.fact_most"
+	SourceLast           Key = "source_answer.last"
+	SourceLastRead       Key = "source_answer.last_read"
+	SourceAcceptedLast   Key = "source_answer.accepted_last"
+	SourceAcceptedBy     Key = "source_answer.accepted_by"
+	SourceAcceptTitle    Key = "source_answer.accept_title"
+	SourceAcceptText     Key = "source_answer.accept_text"
+	SourceBecomes        Key = "source_answer.becomes"
+	SourceWas            Key = "source_answer.was"
+	SourceStays          Key = "source_answer.stays"
+	SourceUnreadable     Key = "source_answer.unreadable"
+	SourceUnreadableCure Key = "source_answer.unreadable_cure"
+	SourceNoShrink       Key = "source_answer.no_shrink"
+	SourceButton         Key = "source_answer.button.accept"
+	SourceAccepted       Key = "source_answer.accepted"
+	SourceAcceptedEffect Key = "source_answer.accepted_effect"
+)
