@@ -395,7 +395,8 @@ func (s *story) calls(a []string) error {
 	}
 	bound := ""
 	if n := len(a) - 2; n > 0 && (a[n] == "at-most" || a[n] == "at-least") {
-		bound, a = a[n], slices.Delete(a, n, n+1)
+		bound = a[n]
+		a = slices.Delete(a, n, n+1)
 	}
 	got := 0
 	for _, r := range s.discord.Requests(0) {
