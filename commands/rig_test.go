@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -93,7 +94,7 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 	r := &rig{t: t, log: &logged{}, rights: &rights{}, runner: &runner{}}
 	r.openStore()
 	r.openWorld()
-	texts, err := i18n.Load()
+	texts, err := spoken()
 	r.must(err)
 	cfg := Config{
 		Store: r.db, Rights: r.rights, Guilds: r, Texts: texts, Now: r.now, RunsPerUser: 6,
@@ -110,10 +111,36 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 	return r
 }
 
+// migrated is a database as migrations leave it, made once: every test takes a copy.
+var migrated = sync.OnceValues(func() (_ []byte, err error) {
+	folder, err := os.MkdirTemp("", "gatecamp-commands") //nolint:usetesting // it outlives the test that happens to be first, and is removed below
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	path := filepath.Join(folder, "gatecamp.db")
+	db, err := sqlite.Open(context.Background(), sqlite.Config{Path: path, Relaxed: true})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := migrations.Up(context.Background(), db.SQL(), migrations.SQLite); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if err := db.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// spoken is the catalogue, which does not change.
+var spoken = sync.OnceValues(i18n.Load)
+
 func (r *rig) openStore() {
-	db, err := sqlite.Open(r.t.Context(), sqlite.Config{Path: filepath.Join(r.t.TempDir(), "gatecamp.db"), Relaxed: true})
+	data, err := migrated()
 	r.must(err)
-	_, err = migrations.Up(r.t.Context(), db.SQL(), migrations.SQLite)
+	path := filepath.Join(r.t.TempDir(), "gatecamp.db")
+	r.must(os.WriteFile(path, data, 0o600))
+	db, err := sqlite.Open(r.t.Context(), sqlite.Config{Path: path, Relaxed: true})
 	r.must(err)
 	r.db = db
 	r.t.Cleanup(func() { _ = db.Close() })
