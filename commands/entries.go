@@ -193,11 +193,3 @@ func shortStamp(t time.Time) string {
 	}
 	return "<t:" + strconv.FormatInt(t.Unix(), 10) + ":f>"
 }
-
-// jsonTime is a time for programs: RFC 3339 in UTC, or null.
-func jsonTime(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UTC().Format(time.RFC3339Nano)
-}
