@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -332,7 +333,7 @@ func TestNothingThatIsSentPingsAnybody(t *testing.T) {
 	r.run(dara, "audit status")
 	seen := 0
 	for _, q := range r.s.Requests(0) {
-		if q.Method == "GET" || !strings.Contains(q.Path, "messages") && !strings.Contains(q.Path, "callback") && !strings.Contains(q.Path, "webhooks") {
+		if q.Method == http.MethodGet || !strings.Contains(q.Path, "messages") && !strings.Contains(q.Path, "callback") && !strings.Contains(q.Path, "webhooks") {
 			continue
 		}
 		body := string(q.Body)

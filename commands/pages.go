@@ -43,7 +43,7 @@ const (
 
 const (
 	onPage   = 10  // rows
-	mostLine = 350 // characters: ten of them are a text that an embed takes
+	mostLine = 380 // characters: ten of them are a text that an embed takes
 )
 
 // pages is how many there are.
