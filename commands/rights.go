@@ -63,7 +63,7 @@ type lacking struct {
 func (e *lacking) Unwrap() error { return e.Problem }
 
 // rightsWithin is how long rights may take to be read while a first answer waits for them.
-const rightsWithin = 2 * time.Second
+const rightsWithin = 1800 * time.Millisecond
 
 // may refuses whoever does not hold what is needed, with the missing right and who can give it.
 func (x *call) may(ctx context.Context, n need) (err error) {

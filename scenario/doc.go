@@ -25,7 +25,7 @@
 //	two-factor · intents none · token TOKEN · guild ID     the bot, or its settings, are not as they should be
 //	dead                           the last sign of life of the run is a minute old
 //	holds ID ROLE… · gone ID · here ID
-//	calls METHOD PATH N            the program made exactly N such calls so far; calls 429 0: so many answers of 429
+//	calls METHOD PATH N            the program made exactly N such calls so far (at-most N, at-least N); calls 429 0: so many answers of 429
 //	posted "text" · unposted "text"     of all that came to the webhook
 //	serve [NAME] [SETTING=VALUE…]      start `gatecamp serve` as a process · owner [NAME] · waits NAME: until it acts and is ready, or waits
 //	crash [NAME] · stop [NAME] · ends [NAME] CODE    SIGKILL · SIGTERM, and it must end as a stopped one · it ends by itself
