@@ -36,9 +36,11 @@ type Alert int
 // The alerts.
 const (
 	PrivilegedRole Alert = iota + 1 // a finding's member holds a privileged role, managed or not
+	Reversed                        // a role of theirs was removed again and again, and came back each time; not part of a Decision
+	alerts
 )
 
-func (a Alert) String() string { return [...]string{"", "privileged_role"}[a] }
+func (a Alert) String() string { return [...]string{"", "privileged_role", "fight"}[a] }
 
 // Decision is what should change for one member, and which layer of the policy decided it.
 type Decision struct {

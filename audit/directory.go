@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -145,45 +146,58 @@ func (d *Directory) Index() {
 	}
 }
 
-// Part is the directory with the accounts of these Discord ids and of these users alone, and their identities. What is said of all
-// accounts stays: counts, and how many are given a role. It is for deciding about few members of a large Auth.
-func (d *Directory) Part(ids []snowflake.ID, users []int64) *Directory {
+// WithIdentities is the directory with more identities than its own.
+func (d *Directory) WithIdentities(more []Identity) *Directory {
+	own := *d
+	own.Identities = slices.Concat(d.Identities, more)
+	return &own
+}
+
+// Part is the directory with the accounts of these Discord ids alone: those linked to them, and those that an identity names for them.
+// What is said of all accounts stays: counts, and how many are given a role. It is for deciding about few members of a large Auth.
+func (d *Directory) Part(ids []snowflake.ID) *Directory {
+	p := *d
+	p.Identities, p.Accounts = nil, nil
 	var places []int32
 	for _, id := range ids {
 		places = append(places, d.Linked(id)...)
 	}
-	for _, id := range d.Identities {
-		if slices.Contains(ids, id.Discord) {
-			users = append(slices.Clip(users), id.User)
+	for _, x := range d.Identities {
+		if !slices.Contains(ids, x.Discord) {
+			continue
 		}
-	}
-	for _, user := range users {
-		if i, ok := d.accountIndex(user); ok {
+		p.Identities = append(p.Identities, x)
+		if i, ok := d.accountIndex(x.User); ok {
 			places = append(places, i)
 		}
 	}
 	slices.Sort(places)
-	places = slices.Compact(places)
-	p := *d
-	p.Accounts, p.Identities = make([]Account, len(places)), nil
-	for i, at := range places {
-		p.Accounts[i] = d.Accounts[at]
-	}
-	for _, id := range d.Identities {
-		if slices.Contains(ids, id.Discord) {
-			p.Identities = append(p.Identities, id)
-		}
+	for _, i := range slices.Compact(places) {
+		p.Accounts = append(p.Accounts, d.Accounts[i])
 	}
 	p.links = linksOf(p.Accounts)
 	return &p
 }
 
+// Frame digests what all accounts share, and what decides which roles are managed: which Auth it is, names of states and groups,
+// reserved names.
+func (d *Directory) Frame() string {
+	h := sha256.New()
+	d.frame(h)
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func (d *Directory) frame(w io.Writer) {
+	for _, list := range [][]string{{d.Edition, d.Fingerprint}, d.States, d.Groups, d.Reserved} {
+		_, _ = fmt.Fprintf(w, "%d %q\n", len(list), list)
+	}
+}
+
 // Sum digests what the directory says of everybody, counts apart: it is equal in every process for an equal Auth.
 func (d *Directory) Sum() string {
 	h := sha256.New()
-	for _, list := range [][]string{{d.Edition, d.Fingerprint}, d.States, d.Groups, d.Reserved, d.Permissions} {
-		_, _ = fmt.Fprintf(h, "%d %q\n", len(list), list)
-	}
+	d.frame(h)
+	_, _ = fmt.Fprintf(h, "%d %q\n", len(d.Permissions), d.Permissions)
 	record := make([]byte, 0, 24)
 	for i := range d.Accounts {
 		record = binary.BigEndian.AppendUint64(record[:0], uint64(d.Accounts[i].User))

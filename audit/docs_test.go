@@ -16,7 +16,7 @@ func codes() map[string][]string {
 		"Actions":                  actNames[:],
 		"Layers":                   layerNames[1:],
 		"Reasons":                  names(Reason(0), reasons),
-		"Alerts":                   names(PrivilegedRole, Alert(2)),
+		"Alerts":                   names(PrivilegedRole, alerts),
 		"What holds an action":     slices.Concat(names(Lock, gates), names(MembersTouched, dimensions)),
 		"Findings about roles":     names(Twins, roleTroubles),
 		"Kinds of action":          names(RemoveRole, kinds),

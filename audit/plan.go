@@ -21,20 +21,38 @@ const (
 	DryRun                        // this run only reports
 	Roster                        // the member list is not proven to be complete
 	NothingWanted                 // Auth gives nobody any role: that is an outage, not a plan
+	Outage                        // Discord does not show the guild to its bots now, whatever REST answers
+	Fight                         // this role of this member was removed again and again, and somebody gives it back each time
 	gates
 )
 
 func (g Gate) String() string {
-	return [...]string{"", "lock", "pause", "dry_run", "roster", "nothing_wanted"}[g]
+	return [...]string{"", "lock", "pause", "dry_run", "roster", "nothing_wanted", "outage", "fight"}[g]
 }
 
 // Gates says which switches stand how.
 type Gates struct {
 	Locked, Paused, DryRun bool
+	Outage                 bool
+	Fights                 map[Holding]struct{} // which roles of which members nobody removes for now
 	// KicksLocked and StripsLocked: the acknowledged policy did not contain this kind of action. Blocks are outside this: they need
 	// the lock released, nothing more.
 	StripsLocked, KicksLocked bool
 	Once                      bool // a person with the right to do so let this one plan pass every brake; never a gate
+}
+
+// Holding is a role that a member holds.
+type Holding struct {
+	Member, Role snowflake.ID
+}
+
+// fights reports whether somebody gives the role back whenever it is removed.
+func (g Gates) fights(a Action) bool {
+	if a.Kind != RemoveRole || len(g.Fights) == 0 {
+		return false
+	}
+	_, is := g.Fights[Holding{a.Member, a.Role}]
+	return is
 }
 
 // locks reports whether the acknowledgement does not cover this kind of action.
@@ -90,8 +108,9 @@ type Planned struct {
 	Held []By // gates first, then brakes, in a stable order; shared, read-only
 }
 
+// heldByGate leaves fights out: they hold one action and say nothing about the others.
 func (p Planned) heldByGate() bool {
-	return slices.ContainsFunc(p.Held, func(b By) bool { return b.Gate != 0 })
+	return slices.ContainsFunc(p.Held, func(b By) bool { return b.Gate != 0 && b.Gate != Fight })
 }
 
 // Plan is what would be done, in order. It is a value: to preview it is to print it, to approve it is to name its digest.
@@ -121,6 +140,9 @@ func MakePlan(guild snowflake.ID, decisions []Decision, p Population, l Limits, 
 	plan.Actions = make([]Planned, len(actions))
 	for i, a := range actions {
 		plan.Actions[i] = Planned{Action: a, Key: a.Key(plan.Digest, guild), Held: h.of(a)}
+		if g.fights(a) {
+			plan.Actions[i].Held = append([]By{{Gate: Fight}}, plan.Actions[i].Held...)
+		}
 	}
 	return plan
 }
@@ -227,7 +249,7 @@ func closed(g Gates, p *Population) []Gate {
 	for _, c := range []struct {
 		gate  Gate
 		shuts bool
-	}{{Lock, g.Locked}, {Pause, g.Paused}, {DryRun, g.DryRun}, {Roster, !p.Complete}} {
+	}{{Lock, g.Locked}, {Pause, g.Paused}, {DryRun, g.DryRun}, {Roster, !p.Complete}, {Outage, g.Outage}} {
 		if c.shuts {
 			shut = append(shut, c.gate)
 		}

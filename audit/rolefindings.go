@@ -42,10 +42,11 @@ const (
 	Unnamed                             // bound to a group or state that Auth no longer has
 	Resembling                          // not managed, but could be taken for a managed role
 	OutOfReach                          // managed, but not below the bot's highest role
+	Fought                              // given back to a member again and again after it was removed; not part of RoleFindings
 	roleTroubles                        // number of troubles
 )
 
-var troubleNames = [...]string{"", "twin_roles", "role_vanished", "role_renamed", "name_vanished", "lookalike_role", "role_out_of_reach"}
+var troubleNames = [...]string{"", "twin_roles", "role_vanished", "role_renamed", "name_vanished", "lookalike_role", "role_out_of_reach", "fight"}
 
 func (t RoleTrouble) String() string { return troubleNames[t] }
 

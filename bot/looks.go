@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -138,16 +139,20 @@ func (g *Guild) isPrivileged(r audit.Role) bool {
 // errSlow means that members could not be read in time.
 var errSlow = errors.New("members could not be read in time")
 
-// inTime bounds how long a look waits for its members.
+// inTime bounds how long a look waits for its members, and does meanwhile what must be done before it goes on.
 type inTime struct {
 	reconcile.LiveGuilds
-	within time.Duration
+	within    time.Duration
+	meanwhile func()
 }
 
 // Members satisfies reconcile.LiveGuilds.
 func (t inTime) Members(ctx context.Context, ids []snowflake.ID) (audit.Guild, []audit.Member, error) {
 	read, end := context.WithTimeoutCause(ctx, t.within, errSlow)
 	defer end()
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(t.meanwhile)
 	guild, members, err := t.LiveGuilds.Members(read, ids)
 	if err != nil && ctx.Err() == nil && read.Err() != nil {
 		err = errors.Join(errSlow, err)
@@ -158,12 +163,14 @@ func (t inTime) Members(ctx context.Context, ids []snowflake.ID) (audit.Guild, [
 // look looks at a batch and sees to what is left to do about it. Only what must stop the whole guild is an error.
 func (g *Guild) look(ctx context.Context, b batch) error {
 	defer g.box.done(b)
-	g.keep(ctx, b.entries)
 	g.count.with(func(s *Stats) {
 		s.Looks++
 		s.LookedAt += uint64(len(b.ids))
 	})
-	r, err := g.cfg.Line.One(ctx, b.ids, inTime{g.cfg.Guilds, g.cfg.ReadIn}, g.cfg.Writer)
+	// Who granted what is known before anything is concluded.
+	kept := sync.OnceFunc(func() { g.keep(ctx, b.entries) })
+	r, err := g.cfg.Line.One(ctx, b.ids, inTime{g.cfg.Guilds, g.cfg.ReadIn, kept}, g.cfg.Writer)
+	kept()
 	now := time.Now()
 	switch {
 	case err == nil:

@@ -317,6 +317,12 @@ func (r *runner) settle(ctx context.Context, run storage.Run) error {
 // before anything is done to them.
 type asKnown struct{ reconcile.LiveGuilds }
 
+// Visible satisfies reconcile.Sighted.
+func (k asKnown) Visible() bool {
+	s, knows := k.LiveGuilds.(reconcile.Sighted)
+	return !knows || s.Visible()
+}
+
 // Picture satisfies reconcile.Guilds.
 func (k asKnown) Picture(ctx context.Context) (reconcile.Picture, error) {
 	if p, err := k.Known(ctx); err == nil && p.Complete {

@@ -22,7 +22,7 @@ import (
 // menu is: who lacks our right is to be seen.
 func explainCommand() command {
 	return command{name: "explain", hidden: discord.PermissionManageRoles, alone: &deed{
-		name: "explain", need: need{sort: reads, all: []audit.Right{audit.RightViewRuns}}, do: explain,
+		name: "explain", need: need{sort: reads, all: []audit.Right{audit.RightViewRuns}}, do: explain, public: true, people: true,
 		options: []option{{name: "member", is: optMember, required: true}},
 	}}
 }
@@ -55,7 +55,7 @@ func explain(ctx context.Context, x *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := explaining{Printer: x.Printer, Explanation: e, past: past, found: found}
+	t := explaining{Printer: x.Printer, Explanation: e, names: x.names(ctx, []snowflake.ID{id}), past: past, found: found}
 	return t.answer(), nil
 }
 
@@ -87,6 +87,7 @@ func (x *call) pictureOf(ctx context.Context, id snowflake.ID) (reconcile.Pictur
 type explaining struct {
 	*i18n.Printer
 	*reconcile.Explanation
+	names map[snowflake.ID]Person
 	past  []storage.Action
 	found []storage.Finding // open ones about the member
 }
@@ -95,7 +96,7 @@ func (t *explaining) answer() *answer {
 	d := &t.Decision
 	a := &answer{tone: t.tone(), title: t.T(i18n.ExplainTitle)}
 	a.text = joinLines(
-		memberWords(t.Printer, t.Look.Scene.Auth, d.Member),
+		inAuth(t.Look.Scene.Auth, d.Member, t.names),
 		t.T(i18n.ExplainVerdict, i18n.Args{"Category": t.Category(d.Category), "Code": code(d.Category.String())}),
 		t.because(),
 		t.T(i18n.ExplainDecided, i18n.Args{"Layer": t.Layer(d.Layer, plain(d.LayerName)), "Act": t.Act(d.Act)}),

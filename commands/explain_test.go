@@ -19,7 +19,7 @@ func TestAnExplanationSaysWhatWhyWhoAndWhatWouldChangeIt(t *testing.T) {
 	}
 	text := s.text()
 	want(t, text,
-		"<@1005> · **Pera Nightfall** (Auth user pera, #5) · `1005`",
+		"<@1005> Pera Nightfall pera `1005`",
 		"holds a managed role that Auth does not give", "`surplus_roles`",
 		"the policy's default for the category", "take the managed roles that Auth does not give",
 		"<@&2004> `Fleet Commanders`: would go", "<@&2001> `Member`: would go", "<@&2002> `Guest`",

@@ -119,7 +119,7 @@ func changedMembers(p *i18n.Printer, c *reconcile.Comparison) *list {
 		}
 		l.rows = append(l.rows, row{
 			line: func() string {
-				return memberWords(p, c.Look.Scene.Auth, m.Member) + ": " + p.T(i18n.PolicyMember, i18n.Args{"Now": p.Act(m.Now), "Then": p.Act(m.Then)})
+				return inAuth(c.Look.Scene.Auth, m.Member, nil) + ": " + p.T(i18n.PolicyMember, i18n.Args{"Now": p.Act(m.Now), "Then": p.Act(m.Then)})
 			},
 			cells:  []string{m.Member.String(), main, m.Category.String(), m.Now.String(), m.Then.String(), m.LayerNow, m.LayerThen},
 			object: changedRow{m.Member.String(), m.Category.String(), m.Now.String(), m.Then.String(), m.LayerNow, m.LayerThen},

@@ -31,6 +31,7 @@
 //	crash [NAME] · stop [NAME] · ends [NAME] CODE    SIGKILL · SIGTERM, and it must end as a stopped one · it ends by itself
 //	logs [NAME] "text" · metric 'name{labels}' VALUE
 //	begin NAME ARGS… · signal NAME int|term|stop|cont    a command of the program beside the story; ends NAME CODE waits for it
+//	finds ID "text"                    in the member's findings
 //	gateway cut|CODE · sessions N      the program's sockets
 //	eventually STEP                    again and again until it succeeds
 //	slash USER "name sub" option=value… · menu USER "name" TARGET · press USER LABEL · press-board USER LABEL · submit USER TEXT…

@@ -301,6 +301,15 @@ func (s *story) metric(a []string) error {
 	return fmt.Errorf("no figure %s %s in\n%s", a[0], a[1], text)
 }
 
+// finds looks for a text in a member's findings: finds ID TEXT.
+func (s *story) finds(a []string) error {
+	output, code, err := s.run("audit", "findings", "--member", a[0], "--json")
+	if err == nil && (code != 0 || !strings.Contains(output, a[1])) {
+		err = fmt.Errorf("exit %d, findings:\n%s", code, output)
+	}
+	return err
+}
+
 // gateway closes the program's sockets: gateway cut, gateway 4014.
 func (s *story) gateway(a []string) error {
 	code := 0

@@ -94,6 +94,7 @@ func (s *story) verbs() map[string]struct {
 		"want":        {1, func(a []string) error { return s.want(a[0]) }},
 
 		"serve":       {0, s.serve},
+		"finds":       {2, s.finds},
 		"owner":       {0, func(a []string) error { name, _ := named(a); return s.plays(name, "owner") }},
 		"waits":       {1, func(a []string) error { return s.plays(a[0], "waiting") }},
 		"crash":       {0, func(a []string) error { name, _ := named(a); return s.crash(name) }},

@@ -142,6 +142,11 @@ func (s *story) begin() {
 	s.gate = newGate(s.t, discord.APIURL())
 	s.write("auth.json", inSnapshot(w.Auth))
 	s.write("policy.yaml", w.Policy)
+	for _, f := range s.archive.Files {
+		if !slices.Contains(worldFiles, f.Name) && strings.HasSuffix(f.Name, ".yaml") {
+			s.write(f.Name, f.Data)
+		}
+	}
 	hello := discord.Hello()
 	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "GATECAMP_DATA_DIR=" + filepath.Join(s.dir, "data"),

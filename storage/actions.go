@@ -59,6 +59,13 @@ type Action struct {
 	Settled time.Time // zero: open
 }
 
+// Reversal is a role of a member that was removed several times: each time but the last somebody gave it back.
+type Reversal struct {
+	Member, Role snowflake.ID
+	Times        int
+	Last         time.Time // when it was last intended
+}
+
 // Outcomes that give back what the intention drew from the ledger.
 const (
 	OutcomeRefused   = "refused"
@@ -85,6 +92,9 @@ type Actions interface {
 	OpenActions(ctx context.Context, guild snowflake.ID) ([]Action, error)
 	// ActionsOf lists what a run intended, in order.
 	ActionsOf(ctx context.Context, guild snowflake.ID, run int64) ([]Action, error)
+	// Reversals lists, by member and role, which roles were removed at least so many times since the instant: removals that were done,
+	// also where they did not take.
+	Reversals(ctx context.Context, guild snowflake.ID, since time.Time, times int) ([]Reversal, error)
 	// MemberActions lists what was ever intended for a member, newest first.
 	MemberActions(ctx context.Context, guild, member snowflake.ID, page Page) ([]Action, error)
 }

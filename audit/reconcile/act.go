@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
+	"golang.org/x/sync/errgroup"
 
 	"gatecamp/audit"
 	"gatecamp/storage"
@@ -132,35 +133,47 @@ func (e *Engine) offer(ctx context.Context, r *Report, todo []audit.Planned, lin
 		if i < 0 {
 			return
 		}
-		if err := e.note(ctx, then, todo[i], found.Result, found.Code); err != nil {
+		if err := e.noteAlone(ctx, then, todo[i], found.Result, found.Code); err != nil {
 			e.cfg.Log.ErrorContext(ctx, "what was found later is not recorded", "member", found.Action.Member, "code", found.Code, "error", err)
 		}
 	}
 	return o
 }
 
-// intend records the intention if nothing speaks against the action now; 0: something does, and that is recorded.
-func (e *Engine) intend(ctx context.Context, r *Report, a audit.Planned, fresh second) (int64, error) {
+// intend records the intention if nothing speaks against the action now; 0: something does, and that is recorded. Gates, brakes and
+// intention are one transaction: a pause comes before it or after it.
+func (e *Engine) intend(ctx context.Context, r *Report, a audit.Planned, fresh second) (id int64, err error) {
 	e.last.Lock()
 	defer e.last.Unlock()
-	result, code, err := e.stillRight(ctx, r, a, fresh)
-	if err != nil {
-		return 0, err
-	}
-	if result != 0 {
-		return 0, e.notTried(ctx, r, a, result, code)
-	}
-	if err := e.entry(ctx, r, a, trail.Planned, "intended"); err != nil {
-		return 0, err
-	}
-	stored, err := e.db.Intend(ctx, e.cfg.Fence, storage.Action{
-		Guild: e.cfg.Guild, Run: r.Run.ID, Plan: r.Plan.Digest, Key: a.Key, Member: a.Member, Kind: a.Kind.String(), Role: a.Role,
-		Budget: storedBudget(a.Budget), Live: r.unasked(), Actor: r.Run.Order.Actor, Intended: e.now(),
+	var result audit.Result
+	var code string
+	err = e.db.Together(ctx, func(db storage.Roles) (err error) {
+		result, code, err = e.stillRight(ctx, db, r, a, fresh)
+		if err != nil {
+			return err
+		}
+		if result != 0 {
+			return e.note(ctx, db, r, a, result, code)
+		}
+		if err := e.entry(ctx, db, r, a, trail.Planned, "intended"); err != nil {
+			return err
+		}
+		stored, err := db.Intend(ctx, e.cfg.Fence, storage.Action{
+			Guild: e.cfg.Guild, Run: r.Run.ID, Plan: r.Plan.Digest, Key: a.Key, Member: a.Member, Kind: a.Kind.String(), Role: a.Role,
+			Budget: storedBudget(a.Budget), Live: r.unasked(), Actor: r.Run.Order.Actor, Intended: e.now(),
+		})
+		id = stored.ID
+		return err
 	})
-	if errors.Is(err, storage.ErrConflict) {
+	switch {
+	case errors.Is(err, storage.ErrConflict):
 		return 0, e.notTried(ctx, r, a, audit.NotTried, "in_hand")
+	case err != nil:
+		return 0, err
+	case result != 0:
+		r.Outcomes = append(r.Outcomes, audit.Outcome{Action: a.Action, Result: result, Code: code})
 	}
-	return stored.ID, err
+	return id, nil
 }
 
 // send makes the call and records what became of each action. Done says that something may have happened to the member.
@@ -190,21 +203,23 @@ func (e *Engine) send(ctx context.Context, r *Report, slot Slot, going []intende
 
 func (e *Engine) settle(ctx context.Context, r *Report, a intended, o audit.Outcome) error {
 	r.Outcomes = append(r.Outcomes, o)
-	if err := e.db.Settle(ctx, a.id, o.Result.String(), o.Code, e.now()); err != nil {
-		return err
-	}
-	if err := e.note(ctx, r, a.Planned, o.Result, o.Code); err != nil {
-		return err
-	}
-	// What went though nobody named it is said aloud, and what gives it back is kept.
-	for _, role := range o.Lost() {
-		e.cfg.Log.ErrorContext(ctx, "a role was lost that the plan did not name", "member", a.Member, "role", role, "run", r.Run.ID)
-		inverse := audit.Planned{Action: audit.Action{Kind: audit.GiveRoleBack, Member: a.Member, Role: role}, Key: a.Key}
-		if err := e.entry(ctx, r, inverse, trail.Planned, o.Result.String()); err != nil {
+	return e.db.Together(ctx, func(db storage.Roles) error {
+		if err := db.Settle(ctx, a.id, o.Result.String(), o.Code, e.now()); err != nil {
 			return err
 		}
-	}
-	return nil
+		if err := e.note(ctx, db, r, a.Planned, o.Result, o.Code); err != nil {
+			return err
+		}
+		// What went though nobody named it is said aloud, and what gives it back is kept.
+		for _, role := range o.Lost() {
+			e.cfg.Log.ErrorContext(ctx, "a role was lost that the plan did not name", "member", a.Member, "role", role, "run", r.Run.ID)
+			inverse := audit.Planned{Action: audit.Action{Kind: audit.GiveRoleBack, Member: a.Member, Role: role}, Key: a.Key}
+			if err := e.entry(ctx, db, r, inverse, trail.Planned, o.Result.String()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // recall settles intentions that are not carried out after all.
@@ -218,7 +233,7 @@ func (e *Engine) recall(ctx context.Context, r *Report, going []intended) (err e
 
 func (e *Engine) notTried(ctx context.Context, r *Report, a audit.Planned, result audit.Result, code string) error {
 	r.Outcomes = append(r.Outcomes, audit.Outcome{Action: a.Action, Result: result, Code: code})
-	return e.note(ctx, r, a, result, code)
+	return e.noteAlone(ctx, r, a, result, code)
 }
 
 // auditReason is what Discord's audit log shows beside the change: who, why and where to look it up.
@@ -249,9 +264,17 @@ func (s *second) wantsNothing(a audit.Planned) bool {
 	return s.result != 0 || noLonger(a.Action, &s.decision, s.look.Scene) != ""
 }
 
-// lookAgain looks at the member once more, with everything read afresh.
+// lookAgain looks at the member once more, with everything read afresh: Discord, Auth and the database side by side.
 func (e *Engine) lookAgain(ctx context.Context, r *Report, id snowflake.ID, guilds Guilds) (s second, err error) {
+	wish := Wish{Act: r.Look.Scene.Ordered, Again: true, Of: []snowflake.ID{id}}
+	var g *gathered
+	var sides errgroup.Group
+	sides.Go(func() (err error) {
+		g, err = e.gather(ctx, wish)
+		return err
+	})
 	guild, member, err := guilds.Member(ctx, id)
+	failed := sides.Wait()
 	switch {
 	case errors.Is(err, ErrNoMember):
 		return second{result: audit.Gone, code: "member_left"}, nil
@@ -260,10 +283,12 @@ func (e *Engine) lookAgain(ctx context.Context, r *Report, id snowflake.ID, guil
 	case err != nil:
 		e.cfg.Log.WarnContext(ctx, "member not readable", "member", id, "error", err)
 		return second{result: audit.NotTried, code: codeUnreadable}, nil
+	case failed != nil:
+		return s, failed
 	}
 	pic := r.Look.Picture
-	pic.Guild = guild
-	if s.look, err = e.Look(ctx, pic, Wish{Act: r.Look.Scene.Ordered, Again: true}); err != nil {
+	pic.Guild, pic.Away = guild, away(guilds)
+	if s.look, err = e.compose(ctx, pic, wish, g); err != nil {
 		return s, err
 	}
 	f := s.look.Scene.Facts(member)
@@ -271,9 +296,9 @@ func (e *Engine) lookAgain(ctx context.Context, r *Report, id snowflake.ID, guil
 	if s.decision.SingleUse {
 		s.override = s.look.overrides[id].ID
 	}
-	s.linked = s.look.knows(id)
-	s.fresh, err = e.rowFresh(ctx, r.Look, s.look, f)
-	return s, err
+	s.linked = len(f.Linked) > 0 || len(f.Known) > 0
+	s.fresh = rowFresh(r.Look, s.look, f)
+	return s, nil
 }
 
 // knows reports whether Auth may be writing the member's roles: an account is linked, or was.
@@ -282,43 +307,45 @@ func (l *Look) knows(member snowflake.ID) bool {
 	return len(f.Linked) > 0 || len(f.Known) > 0
 }
 
-// rowFresh reports whether a row of Auth about the member changed between two reads of the last RowFresh, or since the run's own
-// read. A first read changes nothing.
-func (e *Engine) rowFresh(ctx context.Context, before, now *Look, f audit.Facts) (bool, error) {
+// rowFresh reports whether a row of Auth about the member changed between two reads of the last RowFresh, or since the first look's
+// own read: also one that is no longer linked to them. A first read changes nothing.
+func rowFresh(before, now *Look, f audit.Facts) bool {
+	member := f.Member.ID
 	var users []int64
 	for _, i := range slices.Concat(f.Linked, f.Known) {
 		a := now.Scene.Auth.Accounts[i]
 		users = append(users, a.User)
-		j := slices.IndexFunc(before.Scene.Auth.Accounts, func(b audit.Account) bool { return b.User == a.User })
-		if before.AuthError == nil && (j < 0 || before.Scene.Auth.Accounts[j].Revision != a.Revision) {
-			return true, nil
+		if before.AuthError != nil {
+			continue
+		}
+		if was, known := before.whole.Account(a.User); !known || was.Revision != a.Revision {
+			return true
 		}
 	}
-	if len(f.Linked) == 0 && len(before.Scene.Auth.Linked(f.Member.ID)) > 0 && now.AuthError == nil { // the link went since
-		return true, nil
+	if len(f.Linked) == 0 && before.AuthError == nil && len(before.whole.Linked(member)) > 0 && now.AuthError == nil { // the link went since
+		return true
 	}
-	changed, err := e.db.ChangedAccounts(ctx, e.cfg.Source, now.At.Add(-RowFresh))
-	if err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(changed, func(c storage.AccountRevision) bool {
-		return c.Discord == f.Member.ID || slices.Contains(users, c.User)
-	}), nil
+	return slices.ContainsFunc(now.changed, func(c storage.AccountRevision) bool {
+		return c.Discord == member || c.Was == member || slices.Contains(users, c.User)
+	})
 }
 
 // stillRight asks whether the fresh look still wants the action, nothing holds it, and the run is still ours to work on. Result 0:
 // all of that.
-func (e *Engine) stillRight(ctx context.Context, r *Report, a audit.Planned, s second) (audit.Result, string, error) {
+func (e *Engine) stillRight(ctx context.Context, db storage.Roles, r *Report, a audit.Planned, s second) (audit.Result, string, error) {
 	if s.result != 0 {
 		return s.result, s.code, nil
 	}
 	if why := noLonger(a.Action, &s.decision, s.look.Scene); why != "" {
 		return audit.NotTried, why, nil
 	}
+	if r.unasked() && s.look.realtime(&s.decision) != audit.RealtimeAct {
+		return audit.NotTried, "now_" + s.decision.Category.String(), nil
+	}
 	if s.fresh && a.Budget != audit.BlockBudget { // a block needs nothing of Auth
 		return audit.NotTried, codeRowFresh, nil
 	}
-	held, err := e.heldNow(ctx, r, s.look, a, s.decision)
+	held, err := e.heldNow(ctx, db, r, s.look, a, s.decision)
 	if err != nil {
 		return 0, "", err
 	}
@@ -329,5 +356,5 @@ func (e *Engine) stillRight(ctx context.Context, r *Report, a audit.Planned, s s
 		return 0, "", nil
 	}
 	// Last of all: a stop by a person reaches the run before its next write.
-	return 0, "", e.alive(ctx, r.Run.ID, nil)
+	return 0, "", e.alive(ctx, db, r.Run.ID, nil)
 }

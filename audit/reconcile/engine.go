@@ -41,7 +41,8 @@ type Engine struct {
 	// last is held from the last look at the brakes until the intention has drawn on them: a sweep and a live event must not both take
 	// the last place of a budget.
 	last sync.Mutex
-	seen atomic.Pointer[Look] // the last in which all of Auth was read
+	kept kept
+	seen atomic.Pointer[Look] // the last in which Auth could be read
 }
 
 // New makes the line of a guild.

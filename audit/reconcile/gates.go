@@ -16,16 +16,16 @@ import (
 
 // gates reads lock and pause as they stand now. The lock arms itself again, and says so, when guild, Auth or bot are not those that
 // were acknowledged; kinds of action that the acknowledged policy did not contain stay locked.
-func (e *Engine) gates(ctx context.Context, l *Look, dryRun bool) (g audit.Gates, err error) {
+func (e *Engine) gates(ctx context.Context, db storage.Gates, l *Look, dryRun bool) (g audit.Gates, err error) {
 	defer wrap.Err(&err, "gates of guild %d", e.cfg.Guild)
-	g.DryRun = dryRun || !l.Picture.Live
-	switch _, err := e.db.Paused(ctx, e.cfg.Guild); {
+	g.DryRun, g.Outage = dryRun || !l.Picture.Live, l.Picture.Away
+	switch _, err := db.Paused(ctx, e.cfg.Guild); {
 	case err == nil:
 		g.Paused = true
 	case !errors.Is(err, storage.ErrNotFound):
 		return g, err
 	}
-	ack, err := e.db.Acknowledged(ctx, e.cfg.Guild)
+	ack, err := db.Acknowledged(ctx, e.cfg.Guild)
 	if errors.Is(err, storage.ErrNotFound) {
 		g.Locked = true
 		return g, nil
@@ -36,7 +36,7 @@ func (e *Engine) gates(ctx context.Context, l *Look, dryRun bool) (g audit.Gates
 	if why := rearms(ack, l); why != "" {
 		g.Locked = true
 		by := storage.Author{Actor: "system", Origin: "audit", Reason: why, At: l.At}
-		if err := e.db.Rearm(ctx, e.cfg.Guild, by); err != nil && !errors.Is(err, storage.ErrNotFound) {
+		if err := db.Rearm(ctx, e.cfg.Guild, by); err != nil && !errors.Is(err, storage.ErrNotFound) {
 			return g, err
 		}
 		return g, nil
@@ -63,13 +63,13 @@ func rearms(ack storage.Acknowledgement, l *Look) string {
 }
 
 // used is the brakes' ledger as it stands now, with the trips that nobody has reset.
-func (e *Engine) used(ctx context.Context, l *Look, live bool) (u audit.Used, err error) {
+func (e *Engine) used(ctx context.Context, db storage.Brakes, l *Look, live bool) (u audit.Used, err error) {
 	defer wrap.Err(&err, "brake ledger of guild %d", e.cfg.Guild)
-	stored, err := e.db.Used(ctx, e.cfg.Guild, l.At)
+	stored, err := db.Used(ctx, e.cfg.Guild, l.At)
 	if err != nil {
 		return u, err
 	}
-	trips, err := e.db.OpenTrips(ctx, e.cfg.Guild)
+	trips, err := db.OpenTrips(ctx, e.cfg.Guild)
 	if err != nil {
 		return u, err
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/disgoorg/snowflake/v2"
+	"golang.org/x/sync/errgroup"
 
 	"gatecamp/audit"
 	"gatecamp/internal/wrap"
@@ -18,6 +19,19 @@ type LiveGuilds interface {
 	Known(ctx context.Context) (Picture, error)
 	// Members reads members afresh, up to 100 of them. Who is not in the guild is missing from the answer.
 	Members(ctx context.Context, ids []snowflake.ID) (audit.Guild, []audit.Member, error)
+}
+
+// Counting are guilds that can count members without listing them.
+type Counting interface {
+	// Counted is Known with the members counted and not listed, which takes no time however many there are.
+	Counted(ctx context.Context) (Picture, error)
+}
+
+func known(ctx context.Context, guilds LiveGuilds) (Picture, error) {
+	if c, is := guilds.(Counting); is {
+		return c.Counted(ctx)
+	}
+	return guilds.Known(ctx)
 }
 
 // SystemActor is who acts when nobody ordered it: live events and the schedule.
@@ -34,19 +48,32 @@ func (r *Report) unasked() bool { return r.live() || r.Run.Order.Kind == KindCat
 // may be nil: then nothing is performed.
 func (e *Engine) One(ctx context.Context, ids []snowflake.ID, guilds LiveGuilds, w Writer) (_ *Report, err error) {
 	defer wrap.Err(&err, "look at %d members", len(ids))
-	pic, err := guilds.Known(ctx)
+	pic, err := known(ctx, guilds)
 	if err != nil {
 		return nil, err
 	}
 	r := &Report{Run: storage.Run{Guild: e.cfg.Guild, Order: storage.Order{Actor: SystemActor, Origin: "event"}}}
+	wish := Wish{Of: slices.Clip(append([]snowflake.ID{}, ids...))}
 	var members []audit.Member
-	if pic.Guild, members, err = guilds.Members(ctx, ids); err != nil {
+	var guild audit.Guild
+	var g *gathered
+	var sides errgroup.Group // what is slow about each is waiting
+	sides.Go(func() (err error) {
+		g, err = e.gather(ctx, wish)
+		return err
+	})
+	guild, members, err = guilds.Members(ctx, ids)
+	if failed := sides.Wait(); err == nil {
+		err = failed
+	}
+	if err != nil {
 		return nil, err
 	}
-	if r.Look, err = e.Look(ctx, pic, Wish{}); err != nil {
+	pic = pic.under(guild)
+	if r.Look, err = e.compose(ctx, pic, wish, g); err != nil {
 		return nil, err
 	}
-	if err := e.planLive(ctx, r, ids, members); err != nil {
+	if err := e.planLive(ctx, r, ids, members, w != nil); err != nil {
 		return r, err
 	}
 	if w == nil {
@@ -55,48 +82,90 @@ func (e *Engine) One(ctx context.Context, ids []snowflake.ID, guilds LiveGuilds,
 	return r, e.perform(ctx, r, guilds, w)
 }
 
+// under is the picture with the guild as it was read a moment later: roles may have come, gone or moved.
+func (p Picture) under(guild audit.Guild) Picture {
+	if p.Heads != nil {
+		counted := audit.Population{Roles: p.Guild.Roles, Holders: p.Heads.Holders}
+		heads := *p.Heads
+		heads.Holders = counted.Under(guild.Roles).Holders
+		p.Heads = &heads
+	}
+	p.Guild = guild
+	return p
+}
+
 // planLive decides about the members, stores what changed, and leaves in the plan what may be done at once.
-func (e *Engine) planLive(ctx context.Context, r *Report, ids []snowflake.ID, members []audit.Member) error {
+func (e *Engine) planLive(ctx context.Context, r *Report, ids []snowflake.ID, members []audit.Member, acts bool) error {
 	l := r.Look
 	decisions, _ := l.Decide(members)
-	pop := audit.Headcount(l.Scene, l.Picture.Members)
-	pop.Complete = l.Picture.Complete
+	pop := l.Picture.population(l.Scene)
 	decisions = slices.DeleteFunc(decisions, func(d audit.Decision) bool { return l.realtime(&d) == audit.RealtimeOff })
-	gates, err := e.gates(ctx, l, false)
-	if err != nil {
-		return err
-	}
-	used, err := e.used(ctx, l, true)
-	if err != nil {
-		return err
-	}
+	acting := l.acting(decisions)
 	r.Decisions, r.Population = decisions, pop
-	r.Plan = audit.MakePlan(e.cfg.Guild, l.acting(decisions), pop, l.Policy.Limits, used, gates)
-	look := storage.Look{Guild: e.cfg.Guild, At: l.At, Extent: storage.Named, Seen: ids, Found: foundMembers(l.Scene, decisions, &r.Plan)}
+	look := storage.Look{Guild: e.cfg.Guild, At: l.At, Extent: storage.Named, Seen: ids, Undecided: l.unwatched(members)}
 	if l.Verdict.Health == audit.Blind {
 		look.Extent = storage.Blind
 	}
-	look.Undecided = l.unwatched(members)
-	applied, err := e.db.ApplyLook(ctx, look)
+	if !slices.ContainsFunc(acting, func(d audit.Decision) bool { return d.Acts() }) { // mostly: nothing is asked of Discord
+		r.Plan = audit.MakePlan(e.cfg.Guild, acting, pop, l.Policy.Limits, audit.Used{Live: true}, audit.Gates{})
+		found, err := e.withGivers(ctx, e.db, foundMembers(l.Scene, decisions, &r.Plan), &r.Plan)
+		if err != nil {
+			return err
+		}
+		look.Found = found
+		applied, err := e.db.ApplyLook(ctx, look)
+		if err != nil {
+			return err
+		}
+		r.countApplied(applied)
+		return e.tell(ctx, e.db, r, applied)
+	}
+	err := e.db.Together(ctx, func(db storage.Roles) error {
+		gates, err := e.gates(ctx, db, l, false)
+		if err != nil {
+			return err
+		}
+		if gates.Fights, err = e.fights(ctx, db, l.At); err != nil {
+			return err
+		}
+		used, err := e.used(ctx, db, l, true)
+		if err != nil {
+			return err
+		}
+		r.Plan = audit.MakePlan(e.cfg.Guild, acting, pop, l.Policy.Limits, used, gates)
+		if look.Found, err = e.withGivers(ctx, db, foundMembers(l.Scene, decisions, &r.Plan), &r.Plan); err != nil {
+			return err
+		}
+		applied, err := db.ApplyLook(ctx, look)
+		if err != nil {
+			return err
+		}
+		r.countApplied(applied)
+		if err := db.StorePlan(ctx, storedPlan(&r.Plan, r.Run, l)); err != nil {
+			return err
+		}
+		if acts && len(r.Plan.Free()) > 0 {
+			r.performing = true
+			if err := db.MovePlan(ctx, e.cfg.Guild, r.Plan.Digest, storage.PlanStored, storage.PlanPerforming); err != nil {
+				return err
+			}
+		}
+		return e.tell(ctx, db, r, applied)
+	})
 	if err != nil {
 		return err
 	}
-	r.Counts.Findings.Opened, r.Counts.Findings.Changed = applied.Opened, applied.Changed
-	r.Counts.Findings.Closed, r.Counts.Findings.Unchanged = applied.Closed, applied.Unchanged
-	if len(r.Plan.Actions) > 0 {
-		if err := e.db.StorePlan(ctx, storedPlan(&r.Plan, r.Run, l)); err != nil {
-			return err
-		}
-	}
-	if err := e.trip(ctx, r); err != nil {
-		return err
-	}
-	return e.tell(ctx, r, applied)
+	return e.trip(ctx, r)
 }
 
-// acting keeps the decisions that the policy lets act in real time.
+// acting are the decisions that may go further than a finding in real time.
 func (l *Look) acting(decisions []audit.Decision) []audit.Decision {
 	return slices.DeleteFunc(slices.Clone(decisions), func(d audit.Decision) bool { return l.realtime(&d) != audit.RealtimeAct })
+}
+
+func (r *Report) countApplied(a storage.Applied) {
+	f := &r.Counts.Findings
+	f.Opened, f.Changed, f.Closed, f.Unchanged = a.Opened, a.Changed, a.Closed, a.Unchanged
 }
 
 // realtime is how far a live event may go with a decision. Blocks are outside the setting.

@@ -28,14 +28,17 @@ func (e *Engine) takeUp(ctx context.Context, r *Report, digest string) error {
 		pop.Complete = false
 	}
 	addBack(&pop, done)
-	gates, err := e.gates(ctx, r.Look, r.Run.Order.DryRun)
+	gates, err := e.gates(ctx, e.db, r.Look, r.Run.Order.DryRun)
 	if err != nil {
+		return err
+	}
+	if gates.Fights, err = e.fights(ctx, e.db, r.Look.At); err != nil {
 		return err
 	}
 	if gates.Once, err = e.passed(ctx, digest, r.Run.ID); err != nil {
 		return err
 	}
-	used, err := e.used(ctx, r.Look, r.unasked())
+	used, err := e.used(ctx, e.db, r.Look, r.unasked())
 	if err != nil {
 		return err
 	}
@@ -159,8 +162,10 @@ func (e *Engine) perform(ctx context.Context, r *Report, guilds Guilds, w Writer
 	if len(free) == 0 {
 		return nil
 	}
-	if err := e.db.MovePlan(ctx, e.cfg.Guild, r.Plan.Digest, storage.PlanStored, storage.PlanPerforming); err != nil && !errors.Is(err, storage.ErrConflict) {
-		return err
+	if !r.performing {
+		if err := e.db.MovePlan(ctx, e.cfg.Guild, r.Plan.Digest, storage.PlanStored, storage.PlanPerforming); err != nil && !errors.Is(err, storage.ErrConflict) {
+			return err
+		}
 	}
 	of := len(free)
 	var single int64 // the single-use override that something was done under, for the member in hand
@@ -203,7 +208,7 @@ func (e *Engine) tellProgress(ctx context.Context, r *Report, done, of int) {
 		return
 	}
 	r.Counts.Summary = audit.Summarize(r.Plan, r.outcomes())
-	if err := e.alive(ctx, r.Run.ID, encode(r.Counts)); err != nil && ctx.Err() == nil {
+	if err := e.alive(ctx, e.db, r.Run.ID, encode(r.Counts)); err != nil && ctx.Err() == nil {
 		e.cfg.Log.WarnContext(ctx, "progress not stored", "run", r.Run.ID, "error", err)
 	}
 }
@@ -234,13 +239,16 @@ func noLonger(a audit.Action, d *audit.Decision, s *audit.Scene) string {
 }
 
 // heldNow asks gates and brakes again, for this one action; empty if nothing holds it.
-func (e *Engine) heldNow(ctx context.Context, r *Report, look *Look, a audit.Planned, d audit.Decision) (string, error) {
-	gates, err := e.gates(ctx, look, r.Run.Order.DryRun)
+func (e *Engine) heldNow(ctx context.Context, db storage.Roles, r *Report, look *Look, a audit.Planned, d audit.Decision) (string, error) {
+	gates, err := e.gates(ctx, db, look, r.Run.Order.DryRun)
 	if err != nil {
 		return "", err
 	}
+	if gates.Fights, err = e.fights(ctx, db, look.At); err != nil {
+		return "", err
+	}
 	gates.Once = r.Plan.Once
-	used, err := e.used(ctx, look, r.unasked())
+	used, err := e.used(ctx, db, look, r.unasked())
 	if err != nil {
 		return "", err
 	}
@@ -278,27 +286,32 @@ func (e *Engine) useUp(ctx context.Context, override int64) error {
 	return err
 }
 
+// noteAlone is note in a transaction of its own.
+func (e *Engine) noteAlone(ctx context.Context, r *Report, a audit.Planned, result audit.Result, code string) error {
+	return e.db.Together(ctx, func(db storage.Roles) error { return e.note(ctx, db, r, a, result, code) })
+}
+
 // note leaves what became of an action in the trail and on the member's findings.
-func (e *Engine) note(ctx context.Context, r *Report, a audit.Planned, result audit.Result, code string) error {
+func (e *Engine) note(ctx context.Context, db storage.Roles, r *Report, a audit.Planned, result audit.Result, code string) error {
 	if code == "" {
 		code = result.String()
 	}
-	if err := e.entry(ctx, r, a, trailKind(result), code); err != nil {
+	if err := e.entry(ctx, db, r, a, trailKind(result), code); err != nil {
 		return err
 	}
-	_, err := e.db.NoteAttempt(ctx, e.cfg.Guild, a.Member, a.Kind.String(), result.String(), r.Run.ID, e.now())
+	_, err := db.NoteAttempt(ctx, e.cfg.Guild, a.Member, a.Kind.String(), result.String(), r.Run.ID, e.now())
 	return err
 }
 
 // entry leaves one line about an action in the trail.
-func (e *Engine) entry(ctx context.Context, r *Report, a audit.Planned, kind trail.Kind, code string) error {
-	keys, err := e.db.PersonKeys(ctx, e.cfg.Guild, []storage.Person{
+func (e *Engine) entry(ctx context.Context, db storage.Roles, r *Report, a audit.Planned, kind trail.Kind, code string) error {
+	keys, err := db.PersonKeys(ctx, e.cfg.Guild, []storage.Person{
 		{Guild: e.cfg.Guild, Ref: memberRef(a.Member), Discord: a.Member}, {Guild: e.cfg.Guild, Ref: r.Run.Order.Actor},
 	})
 	if err != nil {
 		return err
 	}
-	return e.db.AppendTrail(ctx, []storage.TrailRecord{{Entry: trail.Entry{
+	return db.AppendTrail(ctx, []storage.TrailRecord{{Entry: trail.Entry{
 		Guild: e.cfg.Guild, At: e.now(), Kind: kind, Run: r.Run.ID, Subject: keys[0], Actor: keys[1],
 		What: a.Kind.String(), Code: code, Role: a.Role, Plan: r.Plan.Digest, Action: a.Key,
 	}}})
@@ -342,7 +355,7 @@ func (e *Engine) Recover(ctx context.Context, guilds Guilds) (settled int, err e
 		kind, _ := audit.ParseKind(a.Kind)
 		r := &Report{Run: storage.Run{ID: a.Run, Order: storage.Order{Actor: a.Actor}}, Plan: audit.Plan{Digest: a.Plan}}
 		planned := audit.Planned{Action: audit.Action{Kind: kind, Member: a.Member, Role: a.Role}, Key: a.Key}
-		if err := e.note(ctx, r, planned, result, code); err != nil {
+		if err := e.noteAlone(ctx, r, planned, result, code); err != nil {
 			return settled, err
 		}
 		settled++

@@ -25,6 +25,28 @@ type Picture struct {
 	Complete bool      // proven to be every member
 	At       time.Time // when it was taken; zero: unknown
 	Live     bool      // the guild itself, not a file
+	Away     bool      // Discord does not show the guild to its bots now: an outage, in which nothing is taken from anybody
+	Heads    *Heads    // members counted and not listed; nil: Members lists them
+}
+
+// Heads counts members without listing them.
+type Heads struct {
+	Members  int
+	Holders  [audit.MaxRoles]int              // of each role, by its index in the picture's Guild.Roles
+	Revision uint64                           // another one: members may have come, gone or changed since
+	Present  func(ids []snowflake.ID) (n int) // how many of them are members; one that is named twice counts twice
+}
+
+// population counts members and holders for a plan about a few of them.
+func (p Picture) population(s *audit.Scene) audit.Population {
+	if p.Heads == nil {
+		pop := audit.Headcount(s, p.Members)
+		pop.Complete = p.Complete
+		return pop
+	}
+	pop := audit.Headcount(s, nil)
+	pop.Complete, pop.Members, pop.Holders, pop.Roles = p.Complete, p.Heads.Members, p.Heads.Holders, p.Guild.Roles
+	return pop.Under(s.Guild.Roles)
 }
 
 // truth is the time at which the picture is judged: a file by its own, the guild itself by the clock.
@@ -41,6 +63,18 @@ type Guilds interface {
 	Picture(ctx context.Context) (Picture, error)
 	// Member reads one member afresh, with the guild's roles as they are now; ErrNoMember if they are not there.
 	Member(ctx context.Context, id snowflake.ID) (audit.Guild, audit.Member, error)
+}
+
+// Sighted are Guilds that know whether Discord shows the guild to its bots now.
+type Sighted interface {
+	// Visible is false in an outage of the guild. REST may answer all the same.
+	Visible() bool
+}
+
+// away reports whether the guild is known not to be shown.
+func away(g Guilds) bool {
+	s, knows := g.(Sighted)
+	return knows && !s.Visible()
 }
 
 // Auth says who everyone is.
@@ -76,19 +110,8 @@ type Slot interface {
 	Release()
 }
 
-// Records are the parts of storage that the line needs.
+// Records is what the line needs of storage.
 type Records interface {
-	storage.Runs
-	storage.Findings
-	storage.Plans
-	storage.Actions
-	storage.Brakes
-	storage.Gates
-	storage.Exceptions
-	storage.Policies
-	storage.Bindings
-	storage.Sources
-	storage.Settings
-	storage.Trail
-	storage.People
+	storage.Roles
+	storage.Together
 }

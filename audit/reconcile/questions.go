@@ -39,10 +39,10 @@ func (e *Engine) Explain(ctx context.Context, pic Picture, id snowflake.ID) (_ *
 	}
 	x := &Explanation{Member: pic.Members[i], Look: look}
 	x.Decision, x.Steps = audit.Explain(look.Scene.Facts(x.Member), &look.Policy)
-	if x.Gates, err = e.gates(ctx, look, false); err != nil {
+	if x.Gates, err = e.gates(ctx, e.db, look, false); err != nil {
 		return nil, err
 	}
-	used, err := e.used(ctx, look, false)
+	used, err := e.used(ctx, e.db, look, false)
 	if err != nil {
 		return nil, err
 	}
@@ -63,11 +63,11 @@ func (e *Engine) Preview(ctx context.Context, pic Picture, p *audit.Policy) (_ *
 	r := &Report{Look: look}
 	var pop audit.Population
 	r.Decisions, pop = look.Decide(pic.Members)
-	gates, err := e.gates(ctx, look, true)
+	gates, err := e.gates(ctx, e.db, look, true)
 	if err != nil {
 		return nil, err
 	}
-	used, err := e.used(ctx, look, false)
+	used, err := e.used(ctx, e.db, look, false)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,9 @@ func foundMembers(s *audit.Scene, decisions []audit.Decision, plan *audit.Plan) 
 		}
 		f := storage.Found{SubjectKind: storage.SubjectMember, Subject: d.Member, Category: d.Category.String()}
 		f.FindingFacts = memberFacts(s, d)
-		f.Holds = held[d.Member]
+		if f.Holds = held[d.Member]; slices.Contains(f.Holds, audit.Fight.String()) {
+			f.Alerts = append(f.Alerts, audit.Reversed.String())
+		}
 		f.Allowed = allowed(d, free[d.Member])
 		found = append(found, f)
 	}

@@ -65,7 +65,7 @@ const (
 	OfAFile                    // it looked at a file, not at the guild
 	NotSucceeded               // it did not get to its end, or not without errors
 	RosterPartial              // it did not see every member
-	Limited                    // it was limited to some members
+	Limited                    // it was limited to some members, or to what events would have done
 	AuthUnfit                  // Auth was not healthy
 	TooOld                     // it is older than AcknowledgeWithin
 )
@@ -90,7 +90,7 @@ func unfit(run storage.Run, s sources, at time.Time) Unfit {
 		return OfAFile
 	case !s.Roster.Complete:
 		return RosterPartial
-	case run.Order.Limit > 0 || len(run.Order.Members) > 0:
+	case run.Order.Limit > 0 || len(run.Order.Members) > 0 || run.Order.Kind == KindCatchUp:
 		return Limited
 	case s.Auth.Health != audit.Healthy.String():
 		return AuthUnfit
@@ -109,6 +109,9 @@ func unfitWords(why Unfit, run storage.Run, s sources) string {
 	case RosterPartial:
 		return "it did not see every member"
 	case Limited:
+		if run.Order.Kind == KindCatchUp {
+			return "it only caught up with what happened, and planned no more than may be done at once"
+		}
 		return "it was limited to some members"
 	case AuthUnfit:
 		return "Auth was " + s.Auth.Health

@@ -1,10 +1,17 @@
 package reconcile
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/audit"
 	"gatecamp/internal/wrap"
+	"gatecamp/storage"
 )
 
 // SourceReading is what Auth looks like now, and what it is compared with.
@@ -55,4 +62,59 @@ func readCurrent(ctx context.Context, a Auth) (*audit.Directory, error) {
 		return c.Current(ctx)
 	}
 	return a.Read(ctx)
+}
+
+// AuthNews is what changed in Auth.
+type AuthNews struct {
+	Members   []snowflake.ID // Discord accounts of users who changed, those that they had before included; by id
+	Everybody bool           // something changed that every verdict may depend on: groups, states, reserved names, which Auth it is
+	Health    audit.Health   // of what was read; blind says nothing about anybody
+}
+
+// frameName is under which the digest of what all accounts share is remembered, with when it changed.
+const frameName = "auth.frame"
+
+// AuthChanged reads Auth, notes the read down, and says whose verdict may be another one than at the instant, also where somebody else
+// noted the change.
+func (e *Engine) AuthChanged(ctx context.Context, since time.Time) (news AuthNews, err error) {
+	defer wrap.Err(&err, "changes in Auth")
+	l, err := e.Look(ctx, Picture{}, Wish{Of: []snowflake.ID{}})
+	if err != nil {
+		return news, err
+	}
+	if news.Health = l.Verdict.Health; news.Health == audit.Blind {
+		return news, l.AuthError
+	}
+	if news.Everybody, err = e.frameChanged(ctx, l, since); err != nil {
+		return news, err
+	}
+	changed, err := e.db.ChangedAccounts(ctx, e.cfg.Source, since)
+	if err != nil {
+		return news, err
+	}
+	for _, a := range changed {
+		for _, id := range []snowflake.ID{a.Discord, a.Was} {
+			if id != 0 {
+				news.Members = append(news.Members, id)
+			}
+		}
+	}
+	slices.Sort(news.Members)
+	news.Members = slices.Compact(news.Members)
+	return news, nil
+}
+
+// frameChanged reports whether what all accounts share changed at or after the instant.
+func (e *Engine) frameChanged(ctx context.Context, l *Look, since time.Time) (bool, error) {
+	name, frame := frameName+":"+e.cfg.Source, []byte(l.whole.Frame())
+	was, at, err := e.db.Recall(ctx, 0, name)
+	switch {
+	case errors.Is(err, storage.ErrNotFound): // the first read changes nothing
+		return false, e.db.Remember(ctx, 0, name, frame, time.Unix(1, 0))
+	case err != nil:
+		return false, err
+	case bytes.Equal(was, frame):
+		return !at.Before(since), nil
+	}
+	return true, e.db.Remember(ctx, 0, name, frame, l.At)
 }

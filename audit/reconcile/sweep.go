@@ -43,8 +43,9 @@ type Report struct {
 	Counts     Counts
 	Outcomes   []audit.Outcome
 
-	stored  bool            // the plan is
-	earlier []audit.Outcome // of the same run, before it was taken up again
+	stored     bool            // the plan is
+	performing bool            // the stored plan says so
+	earlier    []audit.Outcome // of the same run, before it was taken up again
 }
 
 // outcomes are all of the run, earlier ones first; of an action that was tried again the last.
@@ -104,7 +105,7 @@ func (e *Engine) beat(ctx context.Context, run int64, stop context.CancelCauseFu
 			return
 		case <-tick.C:
 		}
-		err := e.alive(ctx, run, nil)
+		err := e.alive(ctx, e.db, run, nil)
 		if errors.Is(err, ErrStopped) {
 			stop(ErrStopped)
 			return
@@ -116,8 +117,8 @@ func (e *Engine) beat(ctx context.Context, run int64, stop context.CancelCauseFu
 }
 
 // alive leaves a sign of life, with the counts so far (nil leaves them); ErrStopped if the run is no longer ours to work on.
-func (e *Engine) alive(ctx context.Context, run int64, counts json.RawMessage) error {
-	err := e.db.BeatRun(ctx, run, e.cfg.Owner, e.now(), counts)
+func (e *Engine) alive(ctx context.Context, db storage.Runs, run int64, counts json.RawMessage) error {
+	err := db.BeatRun(ctx, run, e.cfg.Owner, e.now(), counts)
 	if errors.Is(err, storage.ErrConflict) {
 		return ErrStopped
 	}
@@ -130,6 +131,7 @@ func (e *Engine) work(ctx context.Context, r *Report, guilds Guilds, w Writer) e
 	if err != nil {
 		return err
 	}
+	pic.Away = pic.Away || away(guilds)
 	if r.Look, err = e.lookFor(ctx, r.Run, pic); err != nil {
 		return err
 	}
@@ -210,21 +212,26 @@ func (e *Engine) plan(ctx context.Context, r *Report) error {
 	if len(order.Members) > 0 {
 		decisions = slices.DeleteFunc(decisions, func(d audit.Decision) bool { return !slices.Contains(order.Members, d.Member) })
 	}
-	gates, err := e.gates(ctx, r.Look, order.DryRun)
+	acting := decisions
+	if r.unasked() {
+		decisions = slices.DeleteFunc(decisions, func(d audit.Decision) bool { return r.Look.realtime(&d) == audit.RealtimeOff })
+		acting = r.Look.acting(decisions)
+	}
+	gates, err := e.gates(ctx, e.db, r.Look, order.DryRun)
 	if err != nil {
 		return err
 	}
-	used, err := e.used(ctx, r.Look, r.unasked())
+	if gates.Fights, err = e.fights(ctx, e.db, r.Look.At); err != nil {
+		return err
+	}
+	used, err := e.used(ctx, e.db, r.Look, r.unasked())
 	if err != nil {
 		return err
 	}
 	r.Decisions = decisions
-	if r.unasked() {
-		decisions = r.Look.acting(decisions)
-	}
-	r.Plan = audit.MakePlan(e.cfg.Guild, decisions, pop, r.Look.Policy.Limits, used, gates)
+	r.Plan = audit.MakePlan(e.cfg.Guild, acting, pop, r.Look.Policy.Limits, used, gates)
 	r.count(pop)
-	return e.store(ctx, r, extent)
+	return e.store(ctx, r, extent, members)
 }
 
 // scope is whom an order looks at, and what may be concluded from what is not found.
@@ -250,31 +257,36 @@ func scope(order storage.Order, l *Look) ([]audit.Member, storage.Extent) {
 }
 
 // store writes down findings, plan and trips before anything is done.
-func (e *Engine) store(ctx context.Context, r *Report, extent storage.Extent) error {
+func (e *Engine) store(ctx context.Context, r *Report, extent storage.Extent, members []audit.Member) error {
 	order := r.Run.Order
 	look := storage.Look{Guild: e.cfg.Guild, Run: r.Run.ID, At: r.Look.At, Extent: extent, Seen: order.Members}
-	look.Found = foundMembers(r.Look.Scene, r.Decisions, &r.Plan)
-	if len(order.Members) == 0 {
+	if r.unasked() {
+		look.Undecided = r.Look.unwatched(members)
+	}
+	found, err := e.withGivers(ctx, e.db, foundMembers(r.Look.Scene, r.Decisions, &r.Plan), &r.Plan)
+	if err != nil {
+		return err
+	}
+	if look.Found = found; len(order.Members) == 0 {
 		look.Found = append(look.Found, foundRoles(r.Look.Scene)...)
 	}
 	applied, err := e.db.ApplyLook(ctx, look)
 	if err != nil {
 		return err
 	}
-	r.Counts.Findings.Opened, r.Counts.Findings.Changed = applied.Opened, applied.Changed
-	r.Counts.Findings.Closed, r.Counts.Findings.Unchanged = applied.Closed, applied.Unchanged
+	r.countApplied(applied)
 	if err := e.db.StorePlan(ctx, storedPlan(&r.Plan, r.Run, r.Look)); err != nil {
 		return err
 	}
 	// From here on a process that takes the run up finds this plan, and makes no other.
 	r.stored = true
-	if err := e.alive(ctx, r.Run.ID, encode(r.Counts)); err != nil {
+	if err := e.alive(ctx, e.db, r.Run.ID, encode(r.Counts)); err != nil {
 		return err
 	}
 	if err := e.trip(ctx, r); err != nil {
 		return err
 	}
-	return e.tell(ctx, r, applied)
+	return e.tell(ctx, e.db, r, applied)
 }
 
 // trip stores each brake that the plan broke though every gate stood open.
@@ -292,7 +304,7 @@ func (e *Engine) trip(ctx context.Context, r *Report) error {
 }
 
 // tell leaves what changed in the trail: one entry for the findings, one for the plan; nothing where nothing changed.
-func (e *Engine) tell(ctx context.Context, r *Report, applied storage.Applied) error {
+func (e *Engine) tell(ctx context.Context, db storage.Roles, r *Report, applied storage.Applied) error {
 	var entries []trail.Entry
 	if applied.Opened+applied.Changed+applied.Closed > 0 {
 		entries = append(entries, trail.Entry{Kind: trail.Seen, What: "findings", Numbers: map[string]int64{
@@ -309,7 +321,7 @@ func (e *Engine) tell(ctx context.Context, r *Report, applied storage.Applied) e
 	if len(entries) == 0 {
 		return nil
 	}
-	keys, err := e.db.PersonKeys(ctx, e.cfg.Guild, []storage.Person{{Guild: e.cfg.Guild, Ref: r.Run.Order.Actor}})
+	keys, err := db.PersonKeys(ctx, e.cfg.Guild, []storage.Person{{Guild: e.cfg.Guild, Ref: r.Run.Order.Actor}})
 	if err != nil {
 		return err
 	}
@@ -318,7 +330,7 @@ func (e *Engine) tell(ctx context.Context, r *Report, applied storage.Applied) e
 		t.Guild, t.At, t.Run, t.Actor = e.cfg.Guild, r.Look.At, r.Run.ID, keys[0]
 		records[i].Entry = t
 	}
-	return e.db.AppendTrail(ctx, records)
+	return db.AppendTrail(ctx, records)
 }
 
 func (r *Report) count(pop audit.Population) {

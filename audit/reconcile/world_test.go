@@ -54,6 +54,8 @@ type world struct {
 	members  map[snowflake.ID]audit.Member
 	auth     *audit.Directory
 	authErr  error
+	version  int // of auth
+	away     bool
 	partial  bool
 	offset   time.Duration
 	began    time.Time
@@ -160,6 +162,7 @@ func (w *world) change(change func(d *audit.Directory)) {
 	slices.SortFunc(d.Accounts, func(a, b audit.Account) int { return int(a.User - b.User) })
 	d.Index()
 	d.Counts = audit.CountFacts(&d)
+	w.version++
 	w.auth = &d
 }
 
@@ -221,6 +224,74 @@ func (w *world) Read(ctx context.Context) (*audit.Directory, error) {
 		return nil, w.authErr
 	}
 	return w.auth, ctx.Err()
+}
+
+// Current satisfies reconcile.CurrentAuth.
+func (w *world) Current(ctx context.Context) (*audit.Directory, error) {
+	d, err := w.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	versioned := *d
+	versioned.Version = fmt.Sprint(w.version)
+	return &versioned, nil
+}
+
+// Known satisfies reconcile.LiveGuilds.
+func (w *world) Known(ctx context.Context) (reconcile.Picture, error) { return w.Picture(ctx) }
+
+// Counted satisfies reconcile.Counting.
+func (w *world) Counted(ctx context.Context) (reconcile.Picture, error) {
+	pic, err := w.Picture(ctx)
+	heads := &reconcile.Heads{Members: len(pic.Members), Revision: uint64(pic.At.UnixMicro())}
+	for _, m := range pic.Members {
+		for i := range m.Roles.All() {
+			heads.Holders[i]++
+		}
+	}
+	members := pic.Members
+	heads.Present = func(ids []snowflake.ID) (n int) {
+		for _, id := range ids {
+			if slices.ContainsFunc(members, func(m audit.Member) bool { return m.ID == id }) {
+				n++
+			}
+		}
+		return n
+	}
+	pic.Members, pic.Heads, pic.Away = nil, heads, !w.Visible()
+	return pic, err
+}
+
+// Members satisfies reconcile.LiveGuilds.
+func (w *world) Members(ctx context.Context, ids []snowflake.ID) (audit.Guild, []audit.Member, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var members []audit.Member
+	for _, id := range ids {
+		if m, there := w.members[id]; there {
+			members = append(members, m)
+		}
+	}
+	return w.guild, members, ctx.Err()
+}
+
+// Visible satisfies reconcile.Sighted.
+func (w *world) Visible() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.away
+}
+
+// one looks at members as after an event.
+func (w *world) one(e *reconcile.Engine, ids ...snowflake.ID) *reconcile.Report {
+	w.t.Helper()
+	r, err := e.One(w.t.Context(), ids, w, w)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
 }
 
 // Reserve satisfies reconcile.Writer.

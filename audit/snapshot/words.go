@@ -74,6 +74,10 @@ func gateWords(g audit.Gate) string {
 		return "the member list is not proven to be complete"
 	case audit.NothingWanted:
 		return "Auth gives nobody any role here; that is an outage, not a plan"
+	case audit.Outage:
+		return "Discord does not show the guild to its bots at the moment"
+	case audit.Fight:
+		return "this role was taken three times within an hour and came back each time; it rests until the first of them is an hour old"
 	}
 	return g.String()
 }
@@ -107,6 +111,8 @@ func troubleWords(r audit.RoleFinding) string {
 		return fmt.Sprintf("is not managed, and can be taken for %s", quoted(r.Expects))
 	case audit.OutOfReach:
 		return "not below the bot's highest role, so the bot cannot take it from anybody"
+	case audit.Fought:
+		return "given back to a member each time that it was taken"
 	}
 	return r.Trouble.String()
 }

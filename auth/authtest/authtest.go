@@ -107,6 +107,21 @@ func File(ctx context.Context, path string, w World) (err error) {
 	return w.Fill(ctx, db, SQLiteDialect)
 }
 
+// Change runs statements on a database file that File made.
+func Change(ctx context.Context, path string, statements ...string) (err error) {
+	db, err := openFile(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	for _, s := range statements {
+		if _, err := db.ExecContext(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Exec runs statements on a database that SQLite made: the damage, or what people did since.
 func Exec(tb TB, url string, statements ...string) {
 	tb.Helper()

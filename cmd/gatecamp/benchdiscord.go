@@ -29,39 +29,47 @@ type discordBench struct {
 // A benchCase is one thing that is measured: numbers by name, the same each time.
 type benchCase struct {
 	name, words string
-	run         func(ctx context.Context, b *discordBench, dir string) (map[string]float64, error)
+	run         func(ctx context.Context, dir string) (map[string]float64, error)
 }
 
-// benchCases are measured in this order.
-func benchCases() []benchCase {
+// cases are measured in this order.
+func (b *discordBench) cases() []benchCase {
 	return []benchCase{
-		{"strip-linked", "one role of members whom Auth knows", func(ctx context.Context, b *discordBench, dir string) (map[string]float64, error) {
+		{"strip-linked", "one role of members whom Auth knows", func(ctx context.Context, dir string) (map[string]float64, error) {
 			return b.strip(ctx, dir, true)
 		}},
-		{"strip-strangers", "one role of strangers, both buckets", func(ctx context.Context, b *discordBench, dir string) (map[string]float64, error) {
+		{"strip-strangers", "one role of strangers, both buckets", func(ctx context.Context, dir string) (map[string]float64, error) {
 			return b.strip(ctx, dir, false)
 		}},
-		{"kick", "kicks", func(ctx context.Context, b *discordBench, dir string) (map[string]float64, error) {
-			return b.kick(ctx, dir)
-		}},
-		{"live", "a live action while a bulk job runs", func(ctx context.Context, b *discordBench, dir string) (map[string]float64, error) {
-			return b.live(ctx, dir)
-		}},
-		{"read", "a full read by chunks", func(ctx context.Context, b *discordBench, _ string) (map[string]float64, error) { return b.read(ctx) }},
-		{"sweep", "a report-only sweep, Auth from SQLite", func(ctx context.Context, b *discordBench, dir string) (map[string]float64, error) {
-			return b.sweep(ctx, dir)
-		}},
+		{"kick", "kicks", b.kick},
+		{"live", "a live action while a bulk job runs", b.live},
+		{"read", "a full read by chunks", func(ctx context.Context, _ string) (map[string]float64, error) { return b.read(ctx) }},
+		{"sweep", "a report-only sweep, Auth from SQLite", b.sweep},
 	}
+}
+
+// casesOf are those that were asked for by name; all if nothing was.
+func casesOf(all []benchCase, only []string) ([]benchCase, error) {
+	names := caseNames(all)
+	for _, name := range only {
+		if !slices.Contains(names, name) {
+			return nil, problem.Usagef("--only: %q is none; give some of %s", name, strings.Join(names, ", "))
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(c benchCase) bool { return len(only) > 0 && !slices.Contains(only, c.name) }), nil
+}
+
+func caseNames(all []benchCase) (names []string) {
+	for _, one := range all {
+		names = append(names, one.name)
+	}
+	return names
 }
 
 func (c *console) benchDiscord() *cobra.Command {
 	b := discordBench{console: c}
 	var only []string
 	var asJSON bool
-	var names []string
-	for _, one := range benchCases() {
-		names = append(names, one.name)
-	}
 	cmd := &cobra.Command{
 		Use: "discord", Short: "measure gatecamp against the local Discord, with Discord's real limits and clock",
 		Long: `Starts a local Discord for each measurement and lets the ordinary commands work on it: the limits are those that Discord sets, the clock is
@@ -83,12 +91,11 @@ the real one, so most of the time is spent waiting for windows of ten seconds. M
 			case b.members < 1 || b.members > mostMadeUp:
 				return problem.Usagef("--members: give a whole number from 1 to %d", mostMadeUp)
 			}
-			for _, name := range only {
-				if !slices.Contains(names, name) {
-					return problem.Usagef("--only: %q is none; give some of %s", name, strings.Join(names, ", "))
-				}
+			cases, err := casesOf(b.cases(), only)
+			if err != nil {
+				return err
 			}
-			return b.measure(cmd.Context(), only, asJSON)
+			return c.measure(cmd.Context(), cases, b.times, asJSON)
 		},
 	}
 	flags := cmd.Flags()
@@ -97,7 +104,7 @@ the real one, so most of the time is spent waiting for windows of ten seconds. M
 	flags.IntVar(&b.actions, "actions", 60, "how many members are stripped or kicked, `N`")
 	flags.IntVar(&b.members, "members", 250_000, "how many members are read, `N`")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object for each measurement")
-	complete(cmd, "only", names...)
+	complete(cmd, "only", caseNames(b.cases())...)
 	return noted(cmd, noteJSON, `one line a measurement: {"name", "times", "machine", "figures": {name: {"median", "least", "most"}}}`)
 }
 
@@ -108,18 +115,16 @@ type discordBenched struct {
 	Figures map[string]benchFigure `json:"figures"`
 }
 
-func (b *discordBench) measure(ctx context.Context, only []string, asJSON bool) error {
-	for _, one := range benchCases() {
-		if len(only) > 0 && !slices.Contains(only, one.name) {
-			continue
-		}
+// measure runs each case so many times and tells the medians.
+func (c *console) measure(ctx context.Context, cases []benchCase, times int, asJSON bool) error {
+	for _, one := range cases {
 		m := discordBenched{
-			Name: one.name, Times: b.times, Figures: map[string]benchFigure{},
+			Name: one.name, Times: times, Figures: map[string]benchFigure{},
 			Machine: benchMachine{runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version()},
 		}
 		all := map[string][]float64{}
-		for range b.times {
-			figures, err := b.once(ctx, one)
+		for range times {
+			figures, err := one.once(ctx)
 			if err != nil {
 				return fmt.Errorf("bench %s: %w", one.name, err)
 			}
@@ -132,27 +137,27 @@ func (b *discordBench) measure(ctx context.Context, only []string, asJSON bool) 
 			m.Figures[name] = benchFigure{Median: values[len(values)/2], Least: values[0], Most: values[len(values)-1]}
 		}
 		if asJSON {
-			if err := printLines(b.out, m); err != nil {
+			if err := printLines(c.out, m); err != nil {
 				return err
 			}
 			continue
 		}
-		b.say("%s: %s", one.name, one.words)
+		c.say("%s: %s", one.name, one.words)
 		for _, name := range slices.Sorted(maps.Keys(m.Figures)) {
 			f := m.Figures[name]
-			b.say("  %-28s %10.4g   (%.4g to %.4g)", strings.ReplaceAll(name, "_", " "), f.Median, f.Least, f.Most)
+			c.say("  %-28s %10.4g   (%.4g to %.4g)", strings.ReplaceAll(name, "_", " "), f.Median, f.Least, f.Most)
 		}
 	}
 	return nil
 }
 
-func (b *discordBench) once(ctx context.Context, one benchCase) (figures map[string]float64, err error) {
+func (one benchCase) once(ctx context.Context) (figures map[string]float64, err error) {
 	dir, err := os.MkdirTemp("", "gatecamp-bench-")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	return one.run(ctx, b, dir)
+	return one.run(ctx, dir)
 }
 
 // bench is a console with a local Discord, an Auth and a database of its own.
@@ -165,20 +170,25 @@ type benchTable struct {
 }
 
 // table starts the local Discord of a world and lays out what the commands are given.
-func (b *discordBench) table(ctx context.Context, dir string, text []byte) (*benchTable, error) {
+func (c *console) table(ctx context.Context, dir string, text []byte) (*benchTable, error) {
 	world, err := discordtest.ParseWorld("bench", text)
 	if err != nil {
 		return nil, err
 	}
+	return c.tableOf(ctx, dir, discordtest.Config{World: world})
+}
+
+// tableOf is table with a local Discord that is told how to be.
+func (c *console) tableOf(ctx context.Context, dir string, cfg discordtest.Config) (*benchTable, error) {
 	up, down := context.WithCancel(ctx)
-	server, wait, err := discordtest.Start(up, discordtest.Config{World: world})
+	server, wait, err := discordtest.Start(up, cfg)
 	if err != nil {
 		down()
 		return nil, err
 	}
-	t := &benchTable{dir: dir, server: server, owner: b.console, stop: func() error { down(); return wait() }}
+	t := &benchTable{dir: dir, server: server, owner: c, stop: func() error { down(); return wait() }}
 	t.set = tableSettings(dir, server.Hello())
-	for name, data := range map[string][]byte{"auth.json": fmt.Appendf(nil, `{"aa": %s}`, world.Auth), "policy.yaml": world.Policy} {
+	for name, data := range map[string][]byte{"auth.json": fmt.Appendf(nil, `{"aa": %s}`, cfg.World.Auth), "policy.yaml": cfg.World.Policy} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			return nil, errors.Join(err, t.stop())
 		}

@@ -43,7 +43,7 @@ func TestThePeopleOfALargeAuthAreInTheWorldThatIsMeasured(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir() + "/world.txtar"
 	people := authtest.Population{Seed: 1, Users: 300, Memberships: 500, Links: 200, Groups: 20, Permissions: 10}.World()
-	if err := writeCrowd(path, people, 1000); err != nil {
+	if err := writeCrowd(path, people, 1000, false); err != nil {
 		t.Fatal(err)
 	}
 	world, err := discordtest.LoadWorld(path)

@@ -87,7 +87,7 @@ func (b *discordBench) sweep(ctx context.Context, dir string) (_ map[string]floa
 	if err := authtest.File(ctx, filepath.Join(dir, "auth.sqlite3"), people); err != nil {
 		return nil, err
 	}
-	if err := writeCrowd(filepath.Join(dir, "world.txtar"), people, b.members); err != nil {
+	if err := writeCrowd(filepath.Join(dir, "world.txtar"), people, b.members, false); err != nil {
 		return nil, err
 	}
 	hello, stop, err := serveBeside(ctx, self, filepath.Join(dir, "world.txtar"))
@@ -191,9 +191,16 @@ func serveBeside(ctx context.Context, self, world string) (hello discordtest.Hel
 	return hello, stop, nil
 }
 
+// The ids of a crowd: roles from crowdRole on, states first, then groups; strangers from crowdStranger on, crowdStep apart.
+const (
+	crowdRole     = 5000
+	crowdStranger = 200_000_000_000_000_000
+	crowdStep     = 7_919
+)
+
 // writeCrowd is a world of the people of an Auth, who hold what Auth gives, and strangers up to so many members. One in a hundred
-// holds a role too many.
-func writeCrowd(path string, w authtest.World, members int) (err error) {
+// holds a role too many, unless it is tidy: then nobody does, and the role of the first group is an administrator's.
+func writeCrowd(path string, w authtest.World, members int, tidy bool) (err error) {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -203,8 +210,12 @@ func writeCrowd(path string, w authtest.World, members int) (err error) {
 	ids := map[string]string{}
 	var roles []string
 	add := func(name string) {
-		ids[name] = fmt.Sprint(5000 + len(roles))
-		roles = append(roles, fmt.Sprintf(`{"id": %q, "name": %q, "position": %d}`, ids[name], name, len(roles)+1))
+		permissions := "0"
+		if tidy && len(roles) == len(w.States) {
+			permissions = "8"
+		}
+		ids[name] = fmt.Sprint(crowdRole + len(roles))
+		roles = append(roles, fmt.Sprintf(`{"id": %q, "name": %q, "position": %d, "permissions": %q}`, ids[name], name, len(roles)+1, permissions))
 	}
 	for _, s := range w.States {
 		add(s.Name)
@@ -227,14 +238,14 @@ func writeCrowd(path string, w authtest.World, members int) (err error) {
 		for _, name := range append([]string{u.State}, u.Groups...) {
 			held = append(held, fmt.Sprintf("%q", ids[name]))
 		}
-		if extra := w.Groups[i%len(w.Groups)].Name; i%100 == 0 && !strings.Contains(strings.Join(u.Groups, "\n")+"\n", extra+"\n") {
+		if extra := w.Groups[i%len(w.Groups)].Name; !tidy && i%100 == 0 && !strings.Contains(strings.Join(u.Groups, "\n")+"\n", extra+"\n") {
 			held = append(held, fmt.Sprintf("%q", ids[extra]))
 		}
 		member(u.Discord, held)
 	}
-	for id := int64(200_000_000_000_000_000); n < members; id += 7_919 {
+	for id := int64(crowdStranger); n < members; id += crowdStep {
 		var held []string
-		if n%1000 == 0 {
+		if !tidy && n%1000 == 0 {
 			held = []string{fmt.Sprintf("%q", ids[w.States[0].Name])}
 		}
 		member(id, held)

@@ -214,6 +214,8 @@ func troubleText(t audit.RoleFinding) string {
 		return fmt.Sprintf("not managed, and looks like %q", t.Expects)
 	case audit.OutOfReach:
 		return "managed, and not below gatecamp's own highest role: it cannot be taken away"
+	case audit.Fought:
+		return "given back to a member each time that it was taken away"
 	}
 	return t.Trouble.String()
 }

@@ -28,6 +28,8 @@ type liveGuild struct {
 var (
 	_ reconcile.Guilds     = liveGuild{}
 	_ reconcile.LiveGuilds = liveGuild{}
+	_ reconcile.Counting   = liveGuild{}
+	_ reconcile.Sighted    = liveGuild{}
 	_ reconcile.Writer     = liveGuild{}
 )
 
@@ -46,6 +48,16 @@ func (g liveGuild) Known(ctx context.Context) (reconcile.Picture, error) {
 	p, err := g.Guild.Known(ctx)
 	return livePicture(p), err
 }
+
+// Counted satisfies reconcile.Counting.
+func (g liveGuild) Counted(ctx context.Context) (reconcile.Picture, error) {
+	h := g.Guild.Headcount()
+	heads := &reconcile.Heads{Members: h.Members, Holders: h.Holders, Revision: h.Revision, Present: g.Present}
+	return reconcile.Picture{Guild: h.Guild, Complete: h.Complete, At: h.At, Live: true, Away: !h.Visible, Heads: heads}, ctx.Err()
+}
+
+// Visible satisfies reconcile.Sighted.
+func (g liveGuild) Visible() bool { return g.Guild.Headcount().Visible }
 
 // Member satisfies reconcile.Guilds.
 func (g liveGuild) Member(ctx context.Context, id snowflake.ID) (audit.Guild, audit.Member, error) {

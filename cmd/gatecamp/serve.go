@@ -11,10 +11,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/disgoorg/snowflake/v2"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"gatecamp/audit/reconcile"
+	"gatecamp/bot"
 	"gatecamp/commands"
 	"gatecamp/config"
 	"gatecamp/discord"
@@ -171,6 +173,8 @@ func (s *server) connected(ctx context.Context) (err error) {
 	}
 	all.Go(func() error { s.keepState(work); return nil })
 	all.Go(func() error { return s.slash.Run(work, s.kept) })
+	all.Go(func() error { return s.canary().Run(work) })
+	all.Go(func() error { return s.authWatch().Run(work) })
 	all.Go(func() error {
 		select {
 		case <-work.Done():
@@ -182,6 +186,56 @@ func (s *server) connected(ctx context.Context) (err error) {
 		return err
 	})
 	return all.Wait()
+}
+
+// canary notices connections that look alive and are dead.
+func (s *server) canary() *bot.Canary {
+	return &bot.Canary{Gateway: gatewayPulse{s.client}, Trouble: s.troubleEverywhere, Log: s.log}
+}
+
+// digester is an Auth that says cheaply whether anything in it is another than before.
+type digester interface {
+	Digest(ctx context.Context) (string, error)
+}
+
+// authWatch finds what changes on Auth's side, where Discord tells nothing.
+func (s *server) authWatch() *bot.AuthWatch {
+	return bot.NewAuthWatch(bot.AuthWatchConfig{
+		Every: s.cfg.AuthInterval, Guilds: s.keepers, Trouble: s.troubleEverywhere, Log: s.log,
+		Digest: func(ctx context.Context) (string, error) {
+			if d, is := s.auth.(digester); is && len(s.present()) > 0 {
+				return d.Digest(ctx)
+			}
+			return "", nil // a process that waits compares nothing
+		},
+		Changed: func(ctx context.Context, since time.Time) ([]snowflake.ID, bool, error) {
+			for _, t := range s.present() {
+				for _, h := range t.all() { // any of them: there is one Auth
+					news, err := h.engine.AuthChanged(ctx, since)
+					return news.Members, news.Everybody, err
+				}
+			}
+			return nil, false, nil
+		},
+	})
+}
+
+func (s *server) keepers() (all []*bot.Guild) {
+	for _, t := range s.present() {
+		for _, h := range t.all() {
+			all = append(all, h.keeper)
+		}
+	}
+	return all
+}
+
+// troubleEverywhere tells every guild about something that concerns them all.
+func (s *server) troubleEverywhere(code, detail string) {
+	for _, t := range s.present() {
+		for _, h := range t.all() {
+			h.Trouble(h.id, code, detail)
+		}
+	}
 }
 
 // connection is the present connection; nil before the first.

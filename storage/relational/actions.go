@@ -105,6 +105,21 @@ func (s *Store) ActionsOf(ctx context.Context, guild snowflake.ID, run int64) (_
 	return s.actions(ctx, newQuery(`SELECT `+actionColumns+` FROM action WHERE guild_id = $1 AND run_id = $2 ORDER BY id`, int64(guild), run))
 }
 
+// Reversals satisfies storage.Actions. It goes by the brakes' ledger, which knows the time of each action and is indexed by it.
+func (s *Store) Reversals(ctx context.Context, guild snowflake.ID, since time.Time, times int) (all []storage.Reversal, err error) {
+	defer wrap.Err(&err, "actions.Reversals(%d)", guild)
+	err = s.db.Read(ctx, func(tx Tx) error {
+		all, err = list(ctx, tx, func(row Row) (r storage.Reversal, err error) {
+			err = row.Scan(&r.Member, &r.Role, &r.Times, toTime{&r.Last})
+			return r, err
+		}, `SELECT a.member_id, a.role_id, COUNT(DISTINCT a.id), MAX(a.intended_at) FROM brake_draw d JOIN action a ON a.id = d.action_id
+			WHERE d.guild_id = $1 AND d.at >= $2 AND a.kind = 'remove_role' AND a.outcome IN ('done', 'collateral', 'not_applied')
+			GROUP BY a.member_id, a.role_id HAVING COUNT(DISTINCT a.id) >= $3 ORDER BY a.member_id, a.role_id`, int64(guild), micro(since), times)
+		return err
+	})
+	return all, err
+}
+
 // MemberActions satisfies storage.Actions.
 func (s *Store) MemberActions(ctx context.Context, guild, member snowflake.ID, page storage.Page) (_ []storage.Action, err error) {
 	defer wrap.Err(&err, "actions.MemberActions(%d)", member)

@@ -111,6 +111,32 @@ func testActions(t *testing.T, s suite) {
 			t.Errorf("still open: %+v", open)
 		}
 	})
+	t.Run("what was removed again and again is found by member and role", func(t *testing.T) {
+		g := guild()
+		remove := func(member, role snowflake.ID, at time.Time, outcome string) {
+			t.Helper()
+			a := storage.Action{Guild: g, Member: member, Kind: "remove_role", Role: role, Budget: storage.BudgetCommon, Intended: at}
+			if member == 3 {
+				a.Budget = storage.BudgetPrivileged
+			}
+			stored := must(s.Intend(t.Context(), l.Fence, a))(t)
+			if outcome != "" {
+				ok(t, s.Settle(t.Context(), stored.ID, outcome, "", at.Add(time.Second)))
+			}
+		}
+		for i, outcome := range []string{"done", "not_applied", "collateral"} {
+			at := noon.Add(time.Duration(i) * time.Minute)
+			remove(1, 7, at, outcome)
+			remove(1, 8, at, "already_so")
+			remove(2, 7, at.Add(-time.Minute), "done") // the first is too old
+			remove(3, biggest, at, "done")
+		}
+		remove(1, 7, noon.Add(time.Hour), "") // open
+		want := []storage.Reversal{{Member: 1, Role: 7, Times: 3, Last: noon.Add(2 * time.Minute)}, {Member: 3, Role: biggest, Times: 3, Last: noon.Add(2 * time.Minute)}}
+		same(t, want, must(s.Reversals(t.Context(), g, noon, 3))(t), "three times")
+		same(t, 3, len(must(s.Reversals(t.Context(), g, noon, 2))(t)), "twice")
+		same(t, 0, len(must(s.Reversals(t.Context(), guild(), noon, 1))(t)), "in another guild")
+	})
 	t.Run("one action is open for a member, kind and role, however many try at once", func(t *testing.T) {
 		g := guild()
 		a := storage.Action{Guild: g, Member: 1, Kind: "remove_role", Role: 2, Budget: storage.BudgetCommon, Intended: noon}
