@@ -107,7 +107,7 @@ func shortDigest(d string) string { return d[:min(len(d), 12)] }
 // auditApply shows the stored plan of a run, of the newest that has one unless it is named, as a card.
 func auditApply() deed {
 	return deed{
-		name: "apply", need: running().and(acting(audit.Strip.String())), options: []option{runOption(false)}, public: true,
+		name: "apply", need: running().and(acting(audit.Strip.String())), options: []option{runOption(false)}, public: true, people: true,
 		do: func(ctx context.Context, x *call) (*answer, error) {
 			if err := x.mayAct(ctx); err != nil {
 				return nil, err

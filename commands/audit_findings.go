@@ -72,7 +72,7 @@ func (x *call) findingRow(f *storage.Finding) row {
 		strconv.FormatInt(f.ID, 10), member, f.Category, f.Wanted, f.Allowed, joinIDs(reconcile.RolesOf(f)), joinIDs(f.Go), by, strings.Join(f.Alerts, " "),
 		f.Attempted, f.Observed, line.State, eveTime(f.Opened), eveTime(f.Closed), f.ReviewNote,
 	}
-	r.line = x.findingWords(f)
+	r.line = func() string { return x.findingWords(f) }
 	return r
 }
 
@@ -198,16 +198,19 @@ func (x *call) differenceRow(d reconcile.Difference) row {
 	if d.SubjectKind == storage.SubjectMember {
 		who, r.member = whoPlace, d.Subject
 	}
+	r.line = func() string { return x.differenceWords(d, who) }
+	return r
+}
+
+func (x *call) differenceWords(d reconcile.Difference, who string) string {
 	before, after := x.standWords(d.Before), x.standWords(d.After)
 	switch d.What {
 	case "added":
-		r.line = "➕ " + x.T(i18n.AuditAdded, i18n.Args{"Who": who, "After": after})
+		return "➕ " + x.T(i18n.AuditAdded, i18n.Args{"Who": who, "After": after})
 	case "removed":
-		r.line = "➖ " + x.T(i18n.AuditRemoved, i18n.Args{"Who": who, "Before": before})
-	default:
-		r.line = "🔁 " + x.T(i18n.AuditChanged, i18n.Args{"Who": who, "Before": before, "After": after})
+		return "➖ " + x.T(i18n.AuditRemoved, i18n.Args{"Who": who, "Before": before})
 	}
-	return r
+	return "🔁 " + x.T(i18n.AuditChanged, i18n.Args{"Who": who, "Before": before, "After": after})
 }
 
 // standWords tells "unknown_guest strip" in words.

@@ -41,7 +41,7 @@ func (x *call) runRow(r storage.Run) (row, error) {
 		return row{}, err
 	}
 	return row{
-		line: x.runWords(r, counts), object: line,
+		line: func() string { return x.runWords(r, counts) }, object: line,
 		cells: []string{
 			strconv.FormatInt(r.ID, 10), r.Order.Kind, r.Order.Mode, strconv.FormatBool(r.Order.DryRun), r.State.String(), eveTime(r.Started), eveTime(r.Ended),
 			strconv.Itoa(counts.Members), strconv.Itoa(counts.Open()), strconv.Itoa(counts.PlannedActions()), strconv.Itoa(counts.HeldActions()), r.Order.Actor, r.Error,

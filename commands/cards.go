@@ -270,6 +270,9 @@ func (x *call) openModal(ctx context.Context, k posted) {
 	if err == nil && kind.check != nil {
 		err = kind.check(quick, x, k)
 	}
+	if err != nil && quick.Err() != nil { // a modal cannot be promised: it has to be the first answer
+		err = problem.New(problem.Failed, x.T(i18n.FrameSlow), x.T(i18n.FramePressAgain)).Because(err)
+	}
 	end()
 	if err != nil {
 		x.refusePress(ctx, err)

@@ -85,7 +85,7 @@ type Commands struct {
 	busy    chan struct{} // a place for each interaction in hand
 	typing  chan struct{}
 	turned  chan struct{} // a place for each that is told to come back later
-	Dropped atomic.Int64  // interactions that there was no place for, not even to say so
+	counted counts
 
 	whyAsked allowance // of /why
 	alive    alive     // cards that only whoever asked sees, and that can be edited while their token lives
@@ -170,17 +170,35 @@ func (c *Commands) OnEvent(e bot.Event) {
 	}
 	select {
 	case places <- struct{}{}:
+		c.counted.taken.Add(1)
 		c.start(places, i, c.handle)
 		return
 	default:
 	}
 	select {
 	case c.turned <- struct{}{}:
+		c.counted.turned.Add(1)
 		c.start(c.turned, i, c.turnAway)
 	default:
-		c.Dropped.Add(1)
+		c.counted.dropped.Add(1)
 		c.log.Error("interaction dropped: too many at once", "guild", id(i.GuildID()), "user", i.User().ID)
 	}
+}
+
+// Stats says what became of interactions since the start.
+type Stats struct {
+	Taken   int64 // worked on
+	Turned  int64 // told to come back later, since too many came at once
+	Dropped int64 // likewise, and there was no place even to say so
+	Failed  int64 // ended in an error that nobody could mend, panics among them
+	InHand  int   // being worked on now, what is typed apart
+}
+
+type counts struct{ taken, turned, dropped, failed atomic.Int64 }
+
+// Stats counts what became of interactions.
+func (c *Commands) Stats() Stats {
+	return Stats{Taken: c.counted.taken.Load(), Turned: c.counted.turned.Load(), Dropped: c.counted.dropped.Load(), Failed: c.counted.failed.Load(), InHand: len(c.busy)}
 }
 
 // start works on an interaction in a goroutine of its own; a panic ends the one and not the program.
@@ -213,6 +231,7 @@ func (c *Commands) recovered(ctx context.Context, x *call) {
 		return
 	}
 	ref := reference()
+	c.counted.failed.Add(1)
 	c.log.ErrorContext(ctx, "panic in a command", "reference", ref, "command", x.path, "guild", x.guild, "user", x.caller.Discord, "panic", x.line.scrub(r), "stack", string(debug.Stack()))
 	x.apologise(ctx, ref)
 }

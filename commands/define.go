@@ -26,6 +26,8 @@ type deed struct {
 	more func(x *call) need
 	// public says that the answer may be shown to the channel, where `public:true` asks for it.
 	public bool
+	// people says that the answer names people: the only channel that it may be shown to is the admin channel.
+	people bool
 	do     func(ctx context.Context, x *call) (*answer, error)
 	// form asks for more in a modal before anything is done, and has its answers among what was given; may be nil, and so may the form.
 	form func(ctx context.Context, x *call) (*form, error)

@@ -108,7 +108,7 @@ func (x *call) command(ctx context.Context, data discord.ApplicationCommandInter
 	if d.form != nil && x.openForm(ctx, d) {
 		return
 	}
-	public := d.public && x.is("public")
+	public := d.public && x.is("public") && (!d.people || x.channel == x.house.AdminChannel)
 	if err := x.line.think(ctx, !public); err != nil {
 		x.report(ctx, err)
 		return
@@ -156,6 +156,7 @@ func (x *call) fail(ctx context.Context, d *deed, err error) {
 	p, known := errors.AsType[*problem.Problem](err)
 	if !known {
 		ref := reference()
+		x.counted.failed.Add(1)
 		x.log.ErrorContext(ctx, "a command failed", "reference", ref, "command", x.path, "guild", x.guild, "user", x.caller.Discord, "error", x.line.scrub(err))
 		x.apologise(ctx, ref)
 		return

@@ -46,15 +46,14 @@ func (c *Commands) Expire(ctx context.Context, guild snowflake.ID) {
 	}
 	for _, card := range overdue {
 		k := posted{Card: card}
-		if _, known := c.kinds[card.Kind]; !known || json.Unmarshal(card.Args, &k.args) != nil {
-			continue
-		}
+		_, known := c.kinds[card.Kind]
+		known = json.Unmarshal(card.Args, &k.args) == nil && known // else of another version, which is closed and left as it looks
 		k.Card, err = c.cfg.Store.UseCard(ctx, guild, card.ID, outcomeExpired, "system", c.now())
 		switch {
 		case errors.Is(err, storage.ErrConflict): // somebody was faster
 		case err != nil:
 			c.log.WarnContext(ctx, "card not closed", "guild", guild, "error", err)
-		default:
+		case known:
 			c.grey(ctx, house, k)
 		}
 	}

@@ -2,12 +2,14 @@ package commands
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"gatecamp/audit"
+	"gatecamp/discord/discordtest"
 	"gatecamp/storage"
 )
 
@@ -113,7 +115,7 @@ func TestNoTokenOfAnInteractionIsLoggedOrStored(t *testing.T) {
 
 func TestTheAnswerIsInTheLanguageOfWhoeverAsks(t *testing.T) {
 	r := newRig(t)
-	want(t, r.runIn(dara, "ru", "audit run").text(), "У вас нет права")
+	want(t, r.runIn(dara, "ru", "audit run").text(), "У вас нет нужного права")
 	want(t, r.runIn(dara, "de", "audit run").text(), "You lack the right")
 }
 
@@ -305,4 +307,69 @@ func TestAnotherModeAsksForItsOwnLabel(t *testing.T) {
 	r.revoke(dara)
 	r.grant(dara, audit.RightRun, audit.RightApply)
 	want(t, r.press(dara, card, "Strip 5 members, kick 5 members").last().text(), "gatecamp.remove")
+}
+
+func TestAnInteractionThatComesTwiceIsWorkedOnOnce(t *testing.T) {
+	r := newRig(t)
+	r.grant(dara, audit.RightRun)
+	r.twice = true
+	want(t, r.run(dara, "audit run").text(), "Run 1 is ordered")
+	if n := len(r.runner.started); n != 1 {
+		t.Errorf("%d runs were started", n)
+	}
+}
+
+func TestACardIsPressedInAnotherProcessThanTheOneThatPostedIt(t *testing.T) {
+	r, card := carded(t, "strip")
+	r.c.Close()
+	r.c = New(r.c.cfg)
+	t.Cleanup(r.c.Close)
+	want(t, r.press(dara, card, "Strip 5 members").last().text(), "performs the plan")
+}
+
+func TestNothingThatIsSentPingsAnybody(t *testing.T) {
+	r, card := carded(t, "strip")
+	r.press(dara, card, "Strip 5 members")
+	r.run(dara, "audit status")
+	seen := 0
+	for _, q := range r.s.Requests(0) {
+		if q.Method == http.MethodGet || !strings.Contains(q.Path, "messages") && !strings.Contains(q.Path, "callback") && !strings.Contains(q.Path, "webhooks") {
+			continue
+		}
+		body := string(q.Body)
+		if !strings.Contains(body, `"embeds"`) && !strings.Contains(body, `"content"`) {
+			continue
+		}
+		seen++
+		if !strings.Contains(body, `"allowed_mentions":{"parse":[],"roles":[],"users":[],"replied_user":false}`) {
+			t.Errorf("%s %s says nothing about mentions: %s", q.Method, q.Path, body)
+		}
+	}
+	if seen < 4 {
+		t.Errorf("%d messages were looked at", seen)
+	}
+}
+
+func TestPublicAnswersThatNamePeopleAreShownInTheAdminChannelAlone(t *testing.T) {
+	r := newRig(t)
+	r.released()
+	r.grant(dara, audit.RightRun, audit.RightApply)
+	in := typed(dara, "en-US", "audit apply", []any{"public", true})
+	in.Channel = 8
+	if s := r.see(r.s.RunCommand(t.Context(), guildID, in)); !s.private() {
+		t.Error("people are named where everybody reads")
+	}
+	in.Channel = discordtest.LooseID(adminChannel)
+	if s := r.see(r.s.RunCommand(t.Context(), guildID, in)); s.private() {
+		t.Error("in the admin channel the card is private though it was asked for in public")
+	}
+}
+
+func TestAGuildThatIsNotServedIsToldSo(t *testing.T) {
+	r := newRig(t)
+	r.elsewhere = true
+	want(t, r.run(dara, "audit run").text(), "does not watch this server")
+	if r.rights.asked != 0 {
+		t.Error("rights were asked")
+	}
 }

@@ -9,15 +9,29 @@ import (
 	"gatecamp/i18n"
 )
 
-// memberWords is the one form in which a member is written everywhere: mention, main character, Auth user, Discord id.
-func memberWords(p *i18n.Printer, d *audit.Directory, id snowflake.ID) string {
-	words := mentionMember(id)
+// inAuth is somebody as they are named everywhere, with what Auth says about them.
+func inAuth(d *audit.Directory, id snowflake.ID, names map[snowflake.ID]Person) string {
+	p := names[id]
 	if d != nil {
 		if linked := d.Linked(id); len(linked) > 0 {
-			words += " · " + accountWords(p, &d.Accounts[linked[0]])
+			a := &d.Accounts[linked[0]]
+			p.Main, p.User = withTicker(a), a.Username
 		}
 	}
-	return words + " · " + code(id.String())
+	return who(id, map[snowflake.ID]Person{id: p})
+}
+
+// withTicker is an account's main character, with the ticker of its alliance, else of its corporation; empty: there is none.
+func withTicker(a *audit.Account) string {
+	switch {
+	case a.Main.Name == "":
+		return ""
+	case a.Main.AllianceTicker() != "":
+		return a.Main.Name + " [" + a.Main.AllianceTicker() + "]"
+	case a.Main.CorporationTicker() != "":
+		return a.Main.Name + " [" + a.Main.CorporationTicker() + "]"
+	}
+	return a.Main.Name
 }
 
 // accountWords is an account of Auth: main character with its ticker, and the user's name and number.
@@ -26,14 +40,7 @@ func accountWords(p *i18n.Printer, a *audit.Account) string {
 	if a.Main.Name == "" {
 		return user
 	}
-	main := plain(a.Main.Name)
-	switch {
-	case a.Main.AllianceTicker() != "":
-		main += " " + plain("["+a.Main.AllianceTicker()+"]")
-	case a.Main.CorporationTicker() != "":
-		main += " " + plain("["+a.Main.CorporationTicker()+"]")
-	}
-	return "**" + main + "** (" + user + ")"
+	return "**" + plain(withTicker(a)) + "** (" + user + ")"
 }
 
 // roleWords is a role as a mention, with its name beside it: a mention of a role that is gone is a bare number.

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/disgoorg/disgo/discord"
 	"github.com/disgoorg/snowflake/v2"
@@ -29,7 +28,7 @@ type list struct {
 
 // row is one thing of a list: as a person reads it, as a table has it, and as a program takes it.
 type row struct {
-	line   string // of Discord's markdown; whoPlace stands for the member
+	line   func() string // of Discord's markdown, asked for the page that is shown; whoPlace stands for the member
 	cells  []string
 	object any
 	member snowflake.ID // whom it names; zero: nobody
@@ -43,23 +42,16 @@ const (
 )
 
 const (
-	mostOnPage   = 10   // rows
-	mostPageText = 3000 // characters
+	onPage   = 10  // rows
+	mostLine = 380 // characters: ten of them are a text that an embed takes
 )
 
-// pages are the rows of each page.
-func (l *list) pages() [][]row {
-	var all [][]row
-	size := 0
-	for _, r := range l.rows {
-		n := utf8.RuneCountInString(r.line) + 1
-		if len(all) == 0 || len(all[len(all)-1]) == mostOnPage || size+n > mostPageText {
-			all, size = append(all, nil), 0
-		}
-		all[len(all)-1] = append(all[len(all)-1], r)
-		size += n
-	}
-	return all
+// pages is how many there are.
+func (l *list) pages() int { return (len(l.rows) + onPage - 1) / onPage }
+
+// page is one of them, from 1.
+func (l *list) page(n int) []row {
+	return l.rows[min((n-1)*onPage, len(l.rows)):min(n*onPage, len(l.rows))]
 }
 
 // csv is the whole list as a table. A cell that a spreadsheet would take for a formula gets an apostrophe.
@@ -125,20 +117,20 @@ func (x *call) listing(ctx context.Context, a *answer, card string) (_ discord.M
 	defer wrap.Err(&err, "list of %s", a.list.name)
 	pages := a.list.pages()
 	if card == "" { // the pages that follow need no files again
-		if err := x.attach(a, len(pages)); err != nil {
+		if err := x.attach(a, pages); err != nil {
 			return discord.MessageCreate{}, err
 		}
 	}
-	if len(pages) == 0 {
+	if pages == 0 {
 		a.text = joinLines(a.text, a.list.empty)
 		return a.message(), nil
 	}
-	page := max(1, min(x.page, len(pages)))
-	a.text = joinLines(a.text, strings.Join(x.linesOf(ctx, pages[page-1]), "\n"))
-	if len(pages) == 1 {
+	page := max(1, min(x.page, pages))
+	a.text = joinLines(a.text, strings.Join(x.linesOf(ctx, a.list.page(page)), "\n"))
+	if pages == 1 {
 		return a.message(), nil
 	}
-	a.footer = joinWith(" · ", x.T(i18n.FramePage, i18n.Args{"Page": page, "Pages": len(pages), "Rows": x.Number(len(a.list.rows))}), a.footer)
+	a.footer = joinWith(" · ", x.T(i18n.FramePage, i18n.Args{"Page": page, "Pages": pages, "Rows": x.Number(len(a.list.rows))}), a.footer)
 	if card == "" {
 		if card, err = x.keepList(ctx); err != nil {
 			return discord.MessageCreate{}, err
@@ -147,7 +139,7 @@ func (x *call) listing(ctx context.Context, a *answer, card string) (_ discord.M
 	m := a.message()
 	back := discord.NewSecondaryButton(x.T(i18n.FramePrevious), customID(card, verbPage, strconv.Itoa(page-1)))
 	next := discord.NewSecondaryButton(x.T(i18n.FrameNext), customID(card, verbPage, strconv.Itoa(page+1)))
-	m.Components = []discord.LayoutComponent{discord.NewActionRow(back.WithDisabled(page == 1), next.WithDisabled(page == len(pages)))}
+	m.Components = []discord.LayoutComponent{discord.NewActionRow(back.WithDisabled(page == 1), next.WithDisabled(page == pages))}
 	return m, nil
 }
 

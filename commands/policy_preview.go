@@ -118,7 +118,9 @@ func changedMembers(p *i18n.Printer, c *reconcile.Comparison) *list {
 			main = c.Look.Scene.Auth.Accounts[linked[0]].Main.Name
 		}
 		l.rows = append(l.rows, row{
-			line:   memberWords(p, c.Look.Scene.Auth, m.Member) + ": " + p.T(i18n.PolicyMember, i18n.Args{"Now": p.Act(m.Now), "Then": p.Act(m.Then)}),
+			line: func() string {
+				return inAuth(c.Look.Scene.Auth, m.Member, nil) + ": " + p.T(i18n.PolicyMember, i18n.Args{"Now": p.Act(m.Now), "Then": p.Act(m.Then)})
+			},
 			cells:  []string{m.Member.String(), main, m.Category.String(), m.Now.String(), m.Then.String(), m.LayerNow, m.LayerThen},
 			object: changedRow{m.Member.String(), m.Category.String(), m.Now.String(), m.Then.String(), m.LayerNow, m.LayerThen},
 		})

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -62,6 +63,10 @@ type rig struct {
 	guild  *pictured
 	runner *runner
 
+	deaf      bool // interactions come by the gateway alone
+	twice     bool // each comes twice
+	elsewhere bool // the guild is another process's
+
 	mu     sync.Mutex
 	offset time.Duration
 }
@@ -89,7 +94,7 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 	r := &rig{t: t, log: &logged{}, rights: &rights{}, runner: &runner{}}
 	r.openStore()
 	r.openWorld()
-	texts, err := i18n.Load()
+	texts, err := spoken()
 	r.must(err)
 	cfg := Config{
 		Store: r.db, Rights: r.rights, Guilds: r, Texts: texts, Now: r.now, RunsPerUser: 6,
@@ -106,10 +111,34 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 	return r
 }
 
+// migrated is a database with all its tables. Making them takes longer than a test does, so it is done once and copied.
+var migrated = sync.OnceValues(func() (_ []byte, err error) {
+	folder, err := os.MkdirTemp("", "gatecamp")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	path := filepath.Join(folder, "gatecamp.db")
+	db, err := sqlite.Open(context.Background(), sqlite.Config{Path: path, Relaxed: true})
+	if err != nil {
+		return nil, err
+	}
+	_, err = migrations.Up(context.Background(), db.SQL(), migrations.SQLite)
+	if err = errors.Join(err, db.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// spoken is the catalogue, which does not change.
+var spoken = sync.OnceValues(i18n.Load)
+
 func (r *rig) openStore() {
-	db, err := sqlite.Open(r.t.Context(), sqlite.Config{Path: filepath.Join(r.t.TempDir(), "gatecamp.db"), Relaxed: true})
+	data, err := migrated()
 	r.must(err)
-	_, err = migrations.Up(r.t.Context(), db.SQL(), migrations.SQLite)
+	path := filepath.Join(r.t.TempDir(), "gatecamp.db")
+	r.must(os.WriteFile(path, data, 0o600))
+	db, err := sqlite.Open(r.t.Context(), sqlite.Config{Path: path, Relaxed: true})
 	r.must(err)
 	r.db = db
 	r.t.Cleanup(func() { _ = db.Close() })
@@ -154,6 +183,16 @@ func (r *rig) serve() {
 
 // hear takes an interaction as disgo would hand it over.
 func (r *rig) hear(_ snowflake.ID, payload []byte) {
+	if r.deaf {
+		return
+	}
+	if r.twice {
+		defer r.hand(payload)
+	}
+	r.hand(payload)
+}
+
+func (r *rig) hand(payload []byte) {
 	i, err := discord.UnmarshalInteraction(payload)
 	if err != nil {
 		r.t.Errorf("interaction: %v", err)
@@ -165,7 +204,7 @@ func (r *rig) hear(_ snowflake.ID, payload []byte) {
 }
 
 // Guild satisfies Guilds.
-func (r *rig) Guild(id snowflake.ID) (House, bool) { return r.house, id == guildID }
+func (r *rig) Guild(id snowflake.ID) (House, bool) { return r.house, id == guildID && !r.elsewhere }
 
 func (r *rig) must(err error) {
 	r.t.Helper()

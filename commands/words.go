@@ -40,8 +40,8 @@ func (x *call) linesOf(ctx context.Context, rows []row) []string {
 	names := x.names(ctx, ids)
 	lines := make([]string, len(rows))
 	for i, r := range rows {
-		lines[i] = strings.ReplaceAll(r.line, whoPlace, who(r.member, names))
-		lines[i] = strings.Join(strings.Fields(lines[i]), " ")
+		line := strings.ReplaceAll(r.line(), whoPlace, who(r.member, names))
+		lines[i] = cut(strings.ReplaceAll(line, "  ", " "), mostLine) // where a line leaves its member out
 	}
 	return lines
 }

@@ -136,7 +136,7 @@ func orElse(d, otherwise time.Duration) time.Duration {
 
 func (c *Client) options() []bot.ConfigOpt {
 	requests := []rest.ClientConfigOpt{
-		rest.WithRateLimiter(c.limiter),
+		rest.WithUserAgent(fmt.Sprintf("DiscordBot (%s, %s)", disgo.GitHub, disgo.Version)), rest.WithLogger(c.quiet), rest.WithRateLimiter(c.limiter),
 		rest.WithHTTPClient(&http.Client{
 			Timeout:   30 * time.Second,
 			Transport: &http.Transport{MaxIdleConnsPerHost: 64, ForceAttemptHTTP2: true, IdleConnTimeout: 90 * time.Second, Proxy: http.ProxyFromEnvironment},
@@ -147,7 +147,7 @@ func (c *Client) options() []bot.ConfigOpt {
 	}
 	return []bot.ConfigOpt{
 		bot.WithLogger(c.quiet), bot.WithEventManager(c.dispatcher), bot.WithMemberChunkingManager(c.chunks),
-		bot.WithRestClientConfigOpts(requests...), bot.WithRestConfigOpts(rest.WithDefaultAllowedMentions(noMentions)),
+		bot.WithRestClient(discreetClient{rest.NewClient(c.cfg.Token.Reveal(), requests...)}), bot.WithRestConfigOpts(rest.WithDefaultAllowedMentions(noMentions)),
 		bot.WithCacheConfigOpts(cache.WithCaches(cache.FlagsNone)),
 	}
 }
@@ -214,16 +214,14 @@ func (c *Client) Drain(ctx context.Context) {
 	}
 }
 
-// Close stops sending, ends the sessions and lets everybody who waits go.
-func (c *Client) Close(ctx context.Context) { c.close(ctx, false) }
+// Close stops sending, disconnects and lets everybody who waits go.
+func (c *Client) Close(ctx context.Context) { c.CloseKeepingSession(ctx) }
 
-// CloseKeepingSession stops like Close, but leaves the sessions, by shard, so that the next start can resume them.
-func (c *Client) CloseKeepingSession(ctx context.Context) map[int]Session { return c.close(ctx, true) }
-
-func (c *Client) close(ctx context.Context, keep bool) (sessions map[int]Session) {
+// CloseKeepingSession is Close, and gives the sessions, by shard, so that the next start can resume them. They end a few minutes later.
+func (c *Client) CloseKeepingSession(ctx context.Context) (sessions map[int]Session) {
 	c.once.Do(func() {
-		close(c.quit) // disgo waits for the gate of new sessions with its connection lock held
-		sessions = c.closeShards(ctx, keep)
+		close(c.quit)
+		sessions = c.closeShards(ctx)
 		c.limiter.Close(ctx)
 		c.bot.Close(ctx)
 	})

@@ -125,6 +125,21 @@ func (g *Guild) beginsWithout() (absent, unintroduced bool) {
 
 func (g *Guild) shard() int { return g.c.ShardOf(g.id) }
 
+// ready is WaitVisible for who cannot wait: a guild that is out of sight is a problem at once.
+func (g *Guild) ready(ctx context.Context) error {
+	if g.Visible() {
+		return nil
+	}
+	absent, unintroduced := g.beginsWithout()
+	switch {
+	case absent:
+		return notInGuild(g.id)
+	case unintroduced:
+		return g.introduce(ctx)
+	}
+	return notInSight(g.id)
+}
+
 // introduce reads what Discord shows of a guild at the beginning of a new session.
 func (g *Guild) introduce(ctx context.Context) error {
 	if err := g.refresh(ctx); err != nil {
@@ -363,6 +378,9 @@ func (g *Guild) refresh(ctx context.Context) error {
 // Member reads one member afresh, with the guild's roles as they are now. Whoever is not there is ErrNotMember.
 func (g *Guild) Member(ctx context.Context, id snowflake.ID) (guild audit.Guild, member audit.Member, err error) {
 	defer wrap.Err(&err, "read member %d of guild %d", id, g.id)
+	if err := g.ready(ctx); err != nil {
+		return guild, member, err
+	}
 	if err := g.refresh(ctx); err != nil {
 		return guild, member, err
 	}

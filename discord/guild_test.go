@@ -239,3 +239,27 @@ func TestDuringAnOutageThereIsNoPicture(t *testing.T) {
 		t.Errorf("after the outage: %s", p.Doubt)
 	}
 }
+
+func TestDuringAnOutageNothingIsTakenFromAnybody(t *testing.T) {
+	t.Parallel()
+	s := here(t, 5)
+	_, g, b := client(t, s)
+	picture(t, g)
+	slot, err := g.Reserve(t.Context(), discord.Offer{Actions: []audit.Action{strip(pilot, fleet)}})
+	must(t, err)
+	must(t, s.SetDown(guild, true))
+	b.await(t, func(e audit.Event) bool { return e.Why == audit.GuildLost })
+	if g.Visible() || g.Headcount().Visible {
+		t.Error("the guild counts as visible")
+	}
+	if _, _, err := g.Members(t.Context(), []snowflake.ID{pilot}); problem.KindOf(err) != problem.Failed {
+		t.Errorf("members: %v, want a problem at once", err)
+	}
+	if _, _, err := g.Member(t.Context(), pilot); problem.KindOf(err) != problem.Failed {
+		t.Errorf("a member: %v, want a problem at once", err)
+	}
+	got := slot.Do(t.Context(), []audit.Action{strip(pilot, fleet)}, "for the test")
+	if diff := cmp.Diff([]string{"not_tried guild_unseen"}, results(got)); diff != "" || len(writes(s)) > 0 {
+		t.Errorf("writes %v, outcome (-want +got):\n%s", writes(s), diff)
+	}
+}

@@ -48,6 +48,9 @@ func (g *Guild) Members(ctx context.Context, ids []snowflake.ID) (_ audit.Guild,
 		ctx, end = context.WithTimeout(ctx, namedWithin)
 		defer end()
 	}
+	if err := g.ready(ctx); err != nil {
+		return audit.Guild{}, nil, err
+	}
 	if err := g.refresh(ctx); err != nil {
 		return audit.Guild{}, nil, err
 	}

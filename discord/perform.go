@@ -115,6 +115,9 @@ func (s *Slot) Do(ctx context.Context, actions []audit.Action, reason string) []
 	var send []audit.Action
 	for i, a := range actions {
 		outcomes[i] = audit.Outcome{Action: a, Result: audit.Refused, Code: s.objection(i, a)}
+		if outcomes[i].Code == codeUnseen {
+			outcomes[i].Result = audit.NotTried
+		}
 		if outcomes[i].Code == "" {
 			send = append(send, a)
 		}
@@ -152,6 +155,8 @@ func (s *Slot) objection(i int, a audit.Action) string {
 		return codeSent
 	case s.verdict != "":
 		return s.verdict
+	case !s.g.Visible():
+		return codeUnseen
 	case i >= s.covers || a.Member != s.offer.Actions[0].Member || !slices.Contains(s.offer.Actions[:s.covers], a):
 		return codeNotReserved
 	}

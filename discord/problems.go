@@ -40,6 +40,7 @@ const (
 	codeMemberAbove  = "member_above_bot"
 	codeLacks        = "bot_lacks_" // and the permission
 	codeUnknownKind  = "kind_not_supported"
+	codeUnseen       = "guild_unseen"
 	codeSent         = "sent_already"
 	codeNotReserved  = "not_reserved"
 )
@@ -73,6 +74,7 @@ var words = map[string][2]string{
 	codeLacks + "manage_roles": {"the bot lacks the permission Manage Roles", "give it to the bot's role in the server's settings, Roles"},
 	codeLacks + "kick_members": {"the bot lacks the permission Kick Members", "give it to the bot's role in the server's settings, Roles"},
 	codeLacks + "ban_members":  {"the bot lacks the permission Ban Members", "give it to the bot's role in the server's settings, Roles"},
+	codeUnseen:                 {"Discord does not show the guild at the moment", "it is looked at again once it does"},
 	codeUnknownKind:            {"this kind of action is not performed", ""},
 	codeNetwork:                {"Discord did not answer", "look again with the next run; what was sent may have been done"},
 	codeNotSent:                {"it was not sent", "the next run tries again"},

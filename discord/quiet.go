@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+
+	"github.com/disgoorg/disgo/rest"
 )
 
 // quietHandler drops disgo's debug records, which hold the bot's token and the tokens of interactions, and takes the tokens of webhooks
@@ -61,3 +63,27 @@ func (h quietHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 func (h quietHandler) WithGroup(name string) slog.Handler {
 	return quietHandler{h.Handler.WithGroup(name)}
 }
+
+// discreetClient takes the same tokens out of errors: those of a connection that failed quote the whole address.
+type discreetClient struct{ rest.Client }
+
+// Do is disgo's.
+func (c discreetClient) Do(endpoint *rest.CompiledEndpoint, body, into any, opts ...rest.RequestOpt) error {
+	err := c.Client.Do(endpoint, body, into, opts...)
+	if err == nil {
+		return nil
+	}
+	if text := err.Error(); hideTokens(text) != text {
+		return &discreetError{text: hideTokens(text), err: err}
+	}
+	return err
+}
+
+// discreetError is an error without what its text must not say.
+type discreetError struct {
+	text string
+	err  error
+}
+
+func (e *discreetError) Error() string { return e.text }
+func (e *discreetError) Unwrap() error { return e.err }

@@ -109,7 +109,7 @@ func (c *Client) advice(ctx context.Context) error {
 		return c.explain(err)
 	}
 	limit := a.SessionStartLimit
-	c.identify.advise(limit.MaxConcurrency, limit.Remaining, time.Duration(limit.ResetAfter)*time.Millisecond)
+	c.identify.advise(limit.MaxConcurrency, limit.Remaining, limit.Total, time.Duration(limit.ResetAfter)*time.Millisecond)
 	c.mu.Lock()
 	if c.count == 0 {
 		c.count = max(a.Shards, 1)
@@ -191,12 +191,20 @@ func (c *Client) OpenShard(ctx context.Context, id int, session Session) (err er
 	if already {
 		return nil
 	}
+	opened := make(chan error, 1)
+	go func() {
+		// Not under the context: when it ends while a session begins, disgo forgets the session under the hands of its own reader.
+		opened <- c.bot.ShardManager.ResumeShard(context.WithoutCancel(ctx), id, sharding.ShardState{
+			SessionID: session.ID, Sequence: session.Sequence, ResumeURL: session.ResumeURL,
+		})
+	}()
 	select {
+	case err = <-opened:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
 	case <-c.quit:
-		return errClosing()
-	default:
+		err = errClosing()
 	}
-	err = c.bot.ShardManager.ResumeShard(ctx, id, sharding.ShardState{SessionID: session.ID, Sequence: session.Sequence, ResumeURL: session.ResumeURL})
 	if err != nil {
 		c.CloseShard(context.WithoutCancel(ctx), id)
 		return c.explain(err)
@@ -204,7 +212,8 @@ func (c *Client) OpenShard(ctx context.Context, id int, session Session) (err er
 	return nil
 }
 
-// parkCode is any close code but 1000 and 1001: those end the session (docs: events/gateway).
+// parkCode is any close code but 1000 and 1001: those end the session (docs: events/gateway), and disgo v0.19.6 forgets it while its
+// reader may be about to read it, which ends the program.
 const parkCode = 4900
 
 // CloseShard ends a shard's connection and leaves its session, for whoever opens the shard next. Its guilds go out of sight.
@@ -230,28 +239,12 @@ func (c *Client) CloseShard(ctx context.Context, id int) (session Session) {
 	return session
 }
 
-// closeShards ends every connection.
-func (c *Client) closeShards(ctx context.Context, keep bool) map[int]Session {
-	c.mu.Lock()
-	var ids []int
-	for id, s := range c.shards {
-		if s.open {
-			ids = append(ids, id)
-			if !keep {
-				s.open = false
-				close(s.quit)
-			}
-		}
-	}
-	c.mu.Unlock()
+// closeShards ends every connection, and gives the sessions that are left.
+func (c *Client) closeShards(ctx context.Context) map[int]Session {
 	sessions := map[int]Session{}
-	if !keep {
-		c.dropResuming(ctx, ids)
-		return sessions
-	}
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	for _, id := range ids {
+	for _, id := range c.Shards() {
 		all.Go(func() {
 			if s := c.CloseShard(ctx, id); s.ID != "" {
 				mu.Lock()
@@ -262,16 +255,6 @@ func (c *Client) closeShards(ctx context.Context, keep bool) map[int]Session {
 	}
 	all.Wait()
 	return sessions
-}
-
-// dropResuming closes the connections that are not up without ending their sessions: disgo v0.19.6 forgets the id of a session that
-// it ends, and panics if Discord says at that moment that the session goes on. Nothing is lost: such a session ends by itself.
-func (c *Client) dropResuming(ctx context.Context, shards []int) {
-	for _, id := range shards {
-		if g := c.bot.ShardManager.Shard(id); g != nil && g.Status() != gateway.StatusReady {
-			g.CloseWithCode(ctx, parkCode, "closing")
-		}
-	}
 }
 
 // Sessions are the sessions as they are now, by shard: kept somewhere now and then, they outlive a crash.

@@ -13,6 +13,11 @@ import (
 // watch sees every event first, on the goroutine that reads the socket: it keeps the mirror and says why to look again.
 func (c *Client) watch(g gateway.Gateway, sequence int, t gateway.EventType, data gateway.EventData) {
 	shard := g.ShardID()
+	select {
+	case <-c.shardQuit(shard): // another process has it, or will
+		return
+	default:
+	}
 	switch t {
 	case gateway.EventTypeRaw: // comes before each event, also before those that disgo does not know
 		c.number(shard, sequence, data)

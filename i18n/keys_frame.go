@@ -39,6 +39,7 @@ const (
 	FramePhraseWrong      Key = "frame.phrase_wrong"
 	FrameNoReason         Key = "frame.no_reason"
 	FramePressAgain       Key = "frame.press_again"
+	FrameSlow             Key = "frame.slow"
 	FrameListOver         Key = "frame.list_over"
 	FramePage             Key = "frame.page"
 	FrameFormOver         Key = "frame.form_over"

@@ -24,7 +24,7 @@ const alarmAgain = 24 * time.Hour
 func (q *Queue) alarm(ctx context.Context, k *kept, now time.Time) (err error) {
 	defer wrap.Err(&err, "look whether audits succeed")
 	patience := 2 * k.Spec.interval(now)
-	if k.Spec.IsOff() || patience == 0 || !k.since.IsZero() && now.Sub(later(k.since, k.success)) <= patience {
+	if k.Spec.IsOff() || patience == 0 || !k.since.IsZero() && now.Sub(later(k.since, k.success)).Abs() <= patience {
 		return nil
 	}
 	since, err := q.begun(ctx, k, now)
@@ -35,7 +35,7 @@ func (q *Queue) alarm(ctx context.Context, k *kept, now time.Time) (err error) {
 	if err != nil {
 		return err
 	}
-	last := p.success()
+	last := p.success(now)
 	q.note(k.ID, func(k *kept) { k.since, k.success = since, last })
 	quiet := now.Sub(later(since, last))
 	if quiet <= patience {
@@ -62,9 +62,9 @@ func later(a, b time.Time) time.Time {
 // begun is when the schedule was first kept, by whatever process.
 func (q *Queue) begun(ctx context.Context, k *kept, now time.Time) (time.Time, error) {
 	switch _, at, err := q.cfg.Store.Recall(ctx, k.ID, memorySince); {
-	case err == nil:
+	case err == nil && !at.After(now):
 		return at, nil
-	case !errors.Is(err, storage.ErrNotFound):
+	case err != nil && !errors.Is(err, storage.ErrNotFound):
 		return time.Time{}, err
 	}
 	return now, q.cfg.Store.Remember(ctx, k.ID, memorySince, nil, now)
@@ -77,7 +77,7 @@ func (q *Queue) alarmed(ctx context.Context, k *kept, last, now time.Time) (bool
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return false, err
 	}
-	if err == nil && string(value) == about && now.Sub(at) < alarmAgain {
+	if err == nil && string(value) == about && now.Sub(at).Abs() < alarmAgain {
 		return true, nil
 	}
 	return false, q.cfg.Store.Remember(ctx, k.ID, memoryAlarm, []byte(about), now)

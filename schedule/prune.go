@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -20,17 +21,28 @@ type pruneArgs struct {
 // Kind satisfies river.JobArgs.
 func (pruneArgs) Kind() string { return "prune" }
 
-// orderPruning queues the day's pruning.
+// memoryPruned is on which day old records went last.
+const memoryPruned = "schedule.pruned"
+
+// orderPruning queues the day's pruning, unless it was done before this process began.
 func (q *Queue) orderPruning(ctx context.Context, k *kept, now time.Time) error {
 	day := now.UTC().Format(time.DateOnly)
 	if k.pruned == day || k.RetentionDays <= 0 {
 		return nil
 	}
-	o := &river.InsertOpts{Queue: q.sends(), MaxAttempts: 3, UniqueOpts: river.UniqueOpts{ByArgs: true}}
+	done, _, err := q.cfg.Store.Recall(ctx, k.ID, memoryPruned)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return err
+	}
+	if string(done) == day {
+		q.note(k.ID, func(k *kept) { k.pruned = day })
+		return nil
+	}
+	o := &river.InsertOpts{Queue: q.sends(), MaxAttempts: 3, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: unfinished}}
 	if q.pruneAfter > 0 {
 		o.ScheduledAt = time.Now().Add(q.pruneAfter)
 	}
-	_, err := q.client.Insert(ctx, pruneArgs{k.ID, day}, o)
+	_, err = q.client.Insert(ctx, pruneArgs{k.ID, day}, o)
 	if err == nil {
 		q.note(k.ID, func(k *kept) { k.pruned = day })
 	}
@@ -74,7 +86,7 @@ func (w *pruneWorker) Work(ctx context.Context, job *river.Job[pruneArgs]) (err 
 		rows += n
 	}
 	w.q.cfg.Log.InfoContext(ctx, "old records were let go", "guild", g.ID, "before", pruned.Before, "rows", rows)
-	return nil
+	return w.q.cfg.Store.Remember(ctx, g.ID, memoryPruned, []byte(job.Args.Day), now)
 }
 
 // failed logs what the queue must not store, and returns it for plain to cut.

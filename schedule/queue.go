@@ -125,8 +125,9 @@ const (
 	fetchPoll     = 200 * time.Millisecond
 	runWorkers    = 4
 	sendWorkers   = 4
-	// How long jobs stay readable that are done or given up; a day and more, since the day's pruning is ordered once.
-	keepJobs = 36 * time.Hour
+	// How long jobs stay in their table that are done, or given up. A direct message names its reader there.
+	keepDone   = time.Hour
+	keepFailed = 24 * time.Hour
 )
 
 // Open makes the queue of one shard over River's tables, which migrations have made. Jobs may be added from now on; Start works them.
@@ -154,7 +155,7 @@ func Open[TTx any](driver riverdriver.Driver[TTx], cfg Config) (_ *Queue, err er
 		Queues:        map[string]river.QueueConfig{q.runs(): {MaxWorkers: runWorkers}, q.sends(): {MaxWorkers: sendWorkers}},
 		FetchCooldown: fetchCooldown, FetchPollInterval: fetchPoll,
 		JobTimeout:                  -1, // each worker says its own; a run's deadline is the line's
-		CompletedJobRetentionPeriod: keepJobs, CancelledJobRetentionPeriod: keepJobs, DiscardedJobRetentionPeriod: keepJobs,
+		CompletedJobRetentionPeriod: keepDone, CancelledJobRetentionPeriod: keepFailed, DiscardedJobRetentionPeriod: keepFailed,
 	})
 	if err != nil {
 		return nil, err

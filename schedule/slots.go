@@ -69,7 +69,7 @@ func (q *Queue) look(ctx context.Context, k *kept) (next time.Time, err error) {
 // nobody was there is made up for, once.
 func (q *Queue) fire(ctx context.Context, k *kept, slot, now time.Time) (err error) {
 	defer wrap.Err(&err, "fire the slot %s", slot.Format(time.RFC3339))
-	if slot.IsZero() || !slot.After(k.settled) {
+	if slot.IsZero() || !slot.After(k.settled) && !k.settled.After(now) {
 		return nil
 	}
 	past, err := readPast(ctx, q.cfg.Store, k.ID)
@@ -88,11 +88,11 @@ func (q *Queue) fire(ctx context.Context, k *kept, slot, now time.Time) (err err
 	if past.busy(now) {
 		return nil
 	}
-	if last := past.success(); !last.IsZero() && !last.Before(slot) {
+	if last := past.success(now); !last.IsZero() && !last.Before(slot) {
 		q.settle(k.ID, slot)
 		return nil
 	}
-	run, err := k.Line.Order(ctx, order(k, slot, now, past.success().IsZero()))
+	run, err := k.Line.Order(ctx, order(k, slot, now, past.success(now).IsZero()))
 	switch {
 	case errors.Is(err, storage.ErrConflict):
 		q.settle(k.ID, slot) // another process fired it
@@ -153,15 +153,15 @@ func (p past) busy(now time.Time) bool {
 		if r.State == storage.Running {
 			life = r.Heartbeat
 		}
-		return r.Order.Kind != "snapshot" && now.Sub(life) < aWhile
+		return r.Order.Kind != "snapshot" && now.Sub(life).Abs() < aWhile
 	})
 }
 
 // success is when the whole guild was last looked at with an Auth that could be believed; zero: never. That some members could not be
-// changed does not matter here: everyone was looked at.
-func (p past) success() (last time.Time) {
+// changed does not matter here: everyone was looked at. What lies in the future was written by a clock that has been set right since.
+func (p past) success(now time.Time) (last time.Time) {
 	for _, r := range p.done {
-		whole := r.Order.Limit == 0 && r.Order.Members == nil
+		whole := r.Order.Limit == 0 && r.Order.Members == nil && !r.Ended.After(now.Add(aWhile))
 		if good := r.State == storage.Succeeded || r.Error == "actions_failed"; whole && good && r.Ended.After(last) {
 			last = r.Ended
 		}

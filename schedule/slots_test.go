@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -171,7 +172,7 @@ func TestOnlyAWholeLookCountsAsSuccess(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := !past.success().IsZero(); got != c.good {
+		if got := !past.success(p.clock.now()).IsZero(); got != c.good {
 			t.Errorf("%+v that ended %s %s counts as success: %v", c.order, c.state, c.code, got)
 		}
 	}
@@ -239,7 +240,7 @@ func TestARunWhoseLineCannotBeginItIsHandedOverAgain(t *testing.T) {
 	p.start(t)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for late := time.After(20 * time.Second); ; {
+	for late := time.After(time.Minute); ; {
 		select {
 		case <-p.line.started:
 			_, text := p.jobs(t)
@@ -320,4 +321,53 @@ func TestAfterAGuildIsDroppedNothingIsOrderedForIt(t *testing.T) {
 	if got := p.slots(t); len(got) != 0 {
 		t.Errorf("ordered %v", got)
 	}
+}
+
+func TestAClockThatHadGoneAheadStopsNothingOnceItIsSetRight(t *testing.T) {
+	p := newProcess(t, sqliteBase(t))
+	p.Keep(p.guild("@every 6h", t))
+	p.pass(t)
+	p.end(t, p.newest(t), storage.Succeeded, "")
+	p.clock.set(noon.Add(1000 * time.Hour))
+	p.pass(t)
+	p.end(t, p.newest(t), storage.Succeeded, "")
+	p.pass(t)
+	p.clock.set(noon.Add(6 * time.Hour))
+	p.pass(t)
+	if diff := cmp.Diff([]string{"2026-11-22T12:00:00Z", "2027-01-03T00:00:00Z", "2026-11-22T18:00:00Z"}, p.slots(t)); diff != "" {
+		t.Errorf("slots (-want +got):\n%s", diff)
+	}
+	p.clock.set(noon.Add(13 * time.Hour))
+	p.pass(t)
+	next(t, p.alarms, "the alarm: the run at noon was the last that succeeded")
+}
+
+// What is in hand when the process stops is cut off, and is the first that the next one does.
+func TestAJobThatIsCutOffByTheStopIsDoneByTheNextProcess(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db base) {
+		p := newProcess(t, db)
+		g := p.guild("off", t)
+		p.Keep(g)
+		p.sender.hold = true
+		if err := p.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.post(t)
+		next(t, p.sender.sent, "the first try")
+		hurry, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := p.Stop(hurry); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+		if states, text := p.jobs(t); !cmp.Equal(states, []string{"post available"}) {
+			t.Errorf("after the stop: %s", text)
+		}
+		heir := newProcess(t, db)
+		heir.Keep(g)
+		heir.start(t)
+		next(t, heir.sender.sent, "the second try")
+		if states := heir.drained(t); !cmp.Equal(states, []string{"post completed"}) {
+			t.Errorf("in the end: %v", states)
+		}
+	})
 }

@@ -67,7 +67,7 @@ func ParseSpec(text string, now time.Time) (Spec, []string, error) {
 		return Spec{}, nil, unclear(text, "the jitter is longer than half the time between two audits, or than "+longJitter.String())
 	}
 	if jitter != 0 {
-		s.text += " jitter=" + jitter.String()
+		s.text += " jitter=" + brief(jitter)
 	}
 	return s, s.summerTime(now), nil
 }
@@ -135,11 +135,10 @@ func everyOf(delay string) (Spec, error) {
 // brief is a duration without the units that are zero: 6h, not 6h0m0s.
 func brief(d time.Duration) string {
 	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
+	for _, nothing := range []struct{ behind, unit string }{{"m", "0s"}, {"h", "0m"}} {
+		if strings.HasSuffix(text, nothing.behind+nothing.unit) {
+			text = strings.TrimSuffix(text, nothing.unit)
+		}
 	}
 	return text
 }

@@ -47,8 +47,8 @@ func TestASpecificationMeansTheSameInstantsEverywhere(t *testing.T) {
 		"*/15 * * * *":                         {"CRON_TZ=UTC */15 * * * *", "2026-11-22T12:00:00Z", "2026-11-22T12:15:00Z"},
 		"CRON_TZ=Europe/Berlin @every 6h":      {"@every 6h", "2026-11-22T12:00:00Z", "2026-11-22T18:00:00Z"},
 		"CRON_TZ=America/New_York 0 0 1 1 *":   {"CRON_TZ=America/New_York 0 0 1 1 *", "2026-01-01T05:00:00Z", "2027-01-01T05:00:00Z"},
-		"@every 6h jitter=10m":                 {"@every 6h jitter=10m0s", "2026-11-22T12:00:00Z", "2026-11-22T18:00:00Z"},
-		"CRON_TZ=UTC 0 4 * * * jitter=1h30m0s": {"CRON_TZ=UTC 0 4 * * * jitter=1h30m0s", "2026-11-22T04:00:00Z", "2026-11-23T04:00:00Z"},
+		"@every 6h jitter=10m":                 {"@every 6h jitter=10m", "2026-11-22T12:00:00Z", "2026-11-22T18:00:00Z"},
+		"CRON_TZ=UTC 0 4 * * * jitter=1h30m0s": {"CRON_TZ=UTC 0 4 * * * jitter=1h30m", "2026-11-22T04:00:00Z", "2026-11-23T04:00:00Z"},
 	} {
 		s, warnings, err := ParseSpec(text, noon)
 		if err != nil || len(warnings) > 0 {

@@ -37,7 +37,7 @@ func (q *Queue) Status(ctx context.Context, guild snowflake.ID) (s Status, err e
 	if err != nil {
 		return s, err
 	}
-	s.Last = past.success()
+	s.Last = past.success(now)
 	if !g.Spec.IsOff() {
 		since, err := q.begun(ctx, &kept{Guild: g}, now)
 		if err != nil {

@@ -112,6 +112,7 @@ func TestOldRecordsGoOnceADay(t *testing.T) {
 		if states := p.drained(t); len(states) != 2 {
 			t.Errorf("the next day: %v", states)
 		}
+		p.pass(t)
 		after := newProcess(t, db)
 		after.clock.set(p.clock.now())
 		after.Keep(g)

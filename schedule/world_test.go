@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -57,9 +58,36 @@ func eachDatabase(t *testing.T, run func(t *testing.T, db base)) {
 	t.Run("postgres", func(t *testing.T) { run(t, postgresBase(t)) })
 }
 
+// template is a migrated file: making one for each test costs more than all that the test does.
+var template = sync.OnceValues(func() (_ []byte, err error) {
+	folder, err := os.MkdirTemp("", "gatecamp")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	path := filepath.Join(folder, "gatecamp.db")
+	s, err := sqlite.Open(context.Background(), sqlite.Config{Path: path, Relaxed: true})
+	if err != nil {
+		return nil, err
+	}
+	_, err = migrations.Up(context.Background(), s.SQL(), migrations.SQLite)
+	if err = errors.Join(err, s.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path) //nolint:gosec // made above
+})
+
 func sqliteBase(t testing.TB) base {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "gatecamp.db")
-	open := func(t testing.TB) store {
+	migrated, err := template()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, migrated, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return base{func(t testing.TB) store {
 		t.Helper()
 		s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Relaxed: true})
 		if err != nil {
@@ -67,11 +95,7 @@ func sqliteBase(t testing.TB) base {
 		}
 		t.Cleanup(func() { _ = s.Close() })
 		return store{s, s.SQL(), func(c Config) (*Queue, error) { return Open(riversqlite.New(s.SQL()), c) }}
-	}
-	if _, err := migrations.Up(t.Context(), open(t).sql, migrations.SQLite); err != nil {
-		t.Fatal(err)
-	}
-	return base{open}
+	}}
 }
 
 func postgresBase(t testing.TB) base {
@@ -196,10 +220,11 @@ type sender struct {
 	mu      sync.Mutex
 	answers []error
 	panics  any
+	hold    bool // until the context ends
 	sent    chan delivery
 }
 
-func (s *sender) deliver(d delivery) error {
+func (s *sender) deliver(ctx context.Context, d delivery) error {
 	s.mu.Lock()
 	var err error
 	if len(s.answers) > 0 {
@@ -213,15 +238,19 @@ func (s *sender) deliver(d delivery) error {
 		panic(panics)
 	}
 	s.sent <- d
+	if s.hold {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	return err
 }
 
-func (s *sender) Post(_ context.Context, address secret.String, m notify.Message, files ...notify.File) error {
-	return s.deliver(delivery{address: address.Reveal(), message: m, files: files})
+func (s *sender) Post(ctx context.Context, address secret.String, m notify.Message, files ...notify.File) error {
+	return s.deliver(ctx, delivery{address: address.Reveal(), message: m, files: files})
 }
 
-func (s *sender) DirectMessage(_ context.Context, person snowflake.ID, m notify.Message, files ...notify.File) error {
-	return s.deliver(delivery{person: person, message: m, files: files})
+func (s *sender) DirectMessage(ctx context.Context, person snowflake.ID, m notify.Message, files ...notify.File) error {
+	return s.deliver(ctx, delivery{person: person, message: m, files: files})
 }
 
 func texts(t testing.TB) *i18n.Catalogue {
@@ -266,7 +295,7 @@ func (p *process) start(t testing.TB) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
 		if err := p.Stop(ctx); err != nil {
 			t.Errorf("stop: %v", err)
@@ -331,7 +360,7 @@ func next[T any](t testing.TB, from <-chan T, what string) T {
 	select {
 	case v := <-from:
 		return v
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("%s never came", what)
 		panic("not reached")
 	}
@@ -377,7 +406,7 @@ func (p *process) drained(t testing.TB) []string {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	late := time.After(20 * time.Second)
+	late := time.After(time.Minute)
 	for {
 		states, _ := p.jobs(t)
 		open := false

@@ -11,10 +11,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/disgoorg/snowflake/v2"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"gatecamp/audit/reconcile"
+	"gatecamp/bot"
 	"gatecamp/commands"
 	"gatecamp/config"
 	"gatecamp/discord"
@@ -47,7 +49,8 @@ type server struct {
 	log    *slog.Logger
 	db     storage.Store
 	auth   reconcile.Auth
-	shared discord.Shared // nil: no other process uses the token
+	shared discord.Shared       // nil: no other process uses the token
+	gate   discord.IdentifyGate // likewise
 	me     storage.Owner
 	state  *serveState
 	counts *metrics
@@ -81,12 +84,11 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeAuth()) }()
 	s.auth = source
-	shared, closeShared, err := look.sharedBudget()
-	if err != nil {
+	var closeShared func() error
+	if s.shared, s.gate, closeShared, err = look.sharedBudget(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeShared()) }()
-	s.shared = shared
 	if s.texts, err = i18n.Load(); err != nil {
 		return err
 	}
@@ -146,7 +148,7 @@ func (s *server) connected(ctx context.Context) (err error) {
 		Store: s.db, Rights: s.rights, Guilds: s, Texts: s.texts, Log: s.log, Now: s.now, RunsPerUser: s.cfg.RunsPerUser, RunDeadline: s.cfg.RunDeadline,
 	})
 	client, err := discord.Open(ctx, discord.Config{
-		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Log: s.log, OnEvent: s.event, OnInteraction: slash,
+		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Gate: s.gate, Log: s.log, OnEvent: s.event, OnInteraction: slash,
 	})
 	if err != nil {
 		return err
@@ -171,6 +173,8 @@ func (s *server) connected(ctx context.Context) (err error) {
 	}
 	all.Go(func() error { s.keepState(work); return nil })
 	all.Go(func() error { return s.slash.Run(work, s.kept) })
+	all.Go(func() error { return s.canary().Run(work) })
+	all.Go(func() error { return s.authWatch().Run(work) })
 	all.Go(func() error {
 		select {
 		case <-work.Done():
@@ -182,6 +186,56 @@ func (s *server) connected(ctx context.Context) (err error) {
 		return err
 	})
 	return all.Wait()
+}
+
+// canary notices connections that look alive and are dead.
+func (s *server) canary() *bot.Canary {
+	return &bot.Canary{Gateway: gatewayPulse{s.client}, Trouble: s.troubleEverywhere, Log: s.log}
+}
+
+// digester is an Auth that says cheaply whether anything in it is another than before.
+type digester interface {
+	Digest(ctx context.Context) (string, error)
+}
+
+// authWatch finds what changes on Auth's side, where Discord tells nothing.
+func (s *server) authWatch() *bot.AuthWatch {
+	return bot.NewAuthWatch(bot.AuthWatchConfig{
+		Every: s.cfg.AuthInterval, Guilds: s.keepers, Trouble: s.troubleEverywhere, Log: s.log,
+		Digest: func(ctx context.Context) (string, error) {
+			if d, is := s.auth.(digester); is && len(s.present()) > 0 {
+				return d.Digest(ctx)
+			}
+			return "", nil // a process that waits compares nothing
+		},
+		Changed: func(ctx context.Context, since time.Time) ([]snowflake.ID, bool, error) {
+			for _, t := range s.present() {
+				for _, h := range t.all() { // any of them: there is one Auth
+					news, err := h.engine.AuthChanged(ctx, since)
+					return news.Members, news.Everybody, err
+				}
+			}
+			return nil, false, nil
+		},
+	})
+}
+
+func (s *server) keepers() (all []*bot.Guild) {
+	for _, t := range s.present() {
+		for _, h := range t.all() {
+			all = append(all, h.keeper)
+		}
+	}
+	return all
+}
+
+// troubleEverywhere tells every guild about something that concerns them all.
+func (s *server) troubleEverywhere(code, detail string) {
+	for _, t := range s.present() {
+		for _, h := range t.all() {
+			h.Trouble(h.id, code, detail)
+		}
+	}
 }
 
 // connection is the present connection; nil before the first.

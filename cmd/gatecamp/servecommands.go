@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -83,15 +82,12 @@ func (h *house) status() commands.Status {
 // people says what members are called: in the guild, as Discord says it, and in Auth, as far as it was read.
 func (h *house) people(ctx context.Context, ids []snowflake.ID) map[snowflake.ID]commands.Person {
 	found := map[snowflake.ID]commands.Person{}
-	for part := range slices.Chunk(ids, discord.MaxNamed) {
-		names, err := h.live.Names(ctx, part)
-		if err != nil {
-			h.log.DebugContext(ctx, "Discord does not say what members are called", "error", err)
-			break
-		}
-		for id, n := range names {
-			found[id] = commands.Person{Name: n.Shown}
-		}
+	names, err := h.names(ctx, ids)
+	if err != nil {
+		h.log.DebugContext(ctx, "Discord does not say what members are called", "error", err)
+	}
+	for id, name := range names {
+		found[id] = commands.Person{Name: name}
 	}
 	d := h.directory()
 	if d == nil {

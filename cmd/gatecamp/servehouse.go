@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
+	"golang.org/x/sync/errgroup"
 
 	"gatecamp/audit"
 	"gatecamp/audit/reconcile"
@@ -30,6 +32,7 @@ type house struct {
 	live     liveGuild
 	engine   *reconcile.Engine
 	keeper   *bot.Guild
+	board    *bot.Board // nil: the guild has no channel for its admins
 	ears     ears
 	seen     atomic.Pointer[audit.Directory] // what Auth said last
 
@@ -44,8 +47,14 @@ func newHouse(t *tenure, id snowflake.ID) *house {
 		Guild: id, Fence: t.lease.Fence, Owner: t.me.ID, Now: t.now, Log: h.log,
 		Progress: func(run int64, done, of int) { h.keeper.Progress(run, done, of) },
 	})
+	if h.settings.AdminChannelID != 0 {
+		h.board = bot.NewBoard(bot.BoardConfig{
+			Guild: id, Channel: h.settings.AdminChannelID, Post: t.client, Memory: t.db, Printer: t.texts.For(h.settings.Locale), Summary: summaryOf, Names: h.names,
+			Givers: t.db, Log: h.log,
+		})
+	}
 	h.keeper = bot.New(bot.Config{
-		Guild: id, Bot: t.client.Bot(), Line: h.engine, Guilds: h.live, Writer: h.live, Sight: h.live, Store: t.db, Teller: h, Log: t.log,
+		Guild: id, Bot: t.client.Bot(), Line: permitted{h.engine, t.slash.StillMay}, Guilds: h.live, Writer: h.live, Sight: h.live, Store: t.db, Teller: h, Log: t.log,
 		Deadline: t.cfg.RunDeadline,
 	})
 	return h
@@ -61,6 +70,7 @@ func (h *house) run(ctx context.Context) error {
 	}
 	defer h.telling.Wait()
 	h.introduce(ctx)
+	h.warnOfOperators(ctx)
 	g := h.wanted(ctx)
 	h.t.queue.Keep(g)
 	defer h.t.queue.Drop(h.id)
@@ -69,7 +79,44 @@ func (h *house) run(ctx context.Context) error {
 			h.log.ErrorContext(ctx, "no first report was ordered", "error", err)
 		}
 	}
-	return h.keeper.Run(ctx)
+	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // the board has the last word
+	var beside errgroup.Group
+	if h.board != nil {
+		beside.Go(func() error { return h.board.Run(work) })
+	}
+	err := h.keeper.Run(ctx)
+	stop()
+	return errors.Join(err, beside.Wait())
+}
+
+// warnOfOperators says that operators were for the beginning, once somebody else was given a right.
+func (h *house) warnOfOperators(ctx context.Context) {
+	if len(h.t.cfg.Operators) == 0 {
+		return
+	}
+	grants, err := h.t.db.Grants(ctx, h.id)
+	if err != nil && ctx.Err() == nil {
+		h.log.WarnContext(ctx, "grants cannot be read", "error", err)
+	}
+	if len(grants) > 0 {
+		h.log.WarnContext(ctx, "GATECAMP_OPERATORS names people though rights were granted; they act without Auth or a grant",
+			"operators", len(h.t.cfg.Operators), "grants", len(grants), "cure", "unset GATECAMP_OPERATORS; what it was needed for, somebody with a grant can do now")
+	}
+}
+
+// names are what members are called in the guild.
+func (h *house) names(ctx context.Context, ids []snowflake.ID) (map[snowflake.ID]string, error) {
+	called := map[snowflake.ID]string{}
+	for part := range slices.Chunk(ids, discord.MaxNamed) {
+		names, err := h.live.Names(ctx, part)
+		if err != nil {
+			return called, err
+		}
+		for id, n := range names {
+			called[id] = n.Shown
+		}
+	}
+	return called, nil
 }
 
 // introduce tells Discord which commands there are. Without them everything else works.
@@ -117,20 +164,34 @@ func (h *house) firstReport(ctx context.Context) error {
 // RunBegan is told by the keeper; it does not wait.
 func (h *house) RunBegan(run storage.Run) {
 	h.log.Info("run begins", "run", run.ID, "kind", run.Order.Kind, "origin", run.Order.Origin)
+	if h.board != nil {
+		h.board.RunBegan(run)
+	}
 }
 
 // RunWent is told by the keeper; it does not wait.
-func (h *house) RunWent(run storage.Run, done, of int) { h.ears.went(run.ID, done, of) }
+func (h *house) RunWent(run storage.Run, done, of int) {
+	h.ears.went(run.ID, done, of)
+	if h.board != nil {
+		h.board.RunWent(run, done, of)
+	}
+}
 
 // Looked is told by the keeper; it does not wait.
 func (h *house) Looked(r *reconcile.Report) {
 	h.learn(r)
 	h.t.counts.ran(h.id.String(), r)
+	if h.board != nil {
+		h.board.Looked(r)
+	}
 }
 
 // Trouble is told by the keeper, which has logged it; it does not wait.
-func (h *house) Trouble(_ snowflake.ID, code, _ string) {
+func (h *house) Trouble(_ snowflake.ID, code, detail string) {
 	h.t.counts.troubles.WithLabelValues(h.id.String(), code).Inc()
+	if h.board != nil {
+		h.board.Trouble(h.id, code, detail)
+	}
 }
 
 // RunEnded is told by the keeper; it does not wait.
@@ -146,6 +207,9 @@ func (h *house) RunEnded(r *reconcile.Report, err error) {
 		return
 	}
 	h.log.Log(context.Background(), level, "run ended", "run", r.Run.ID, "state", r.Run.State.String(), "held", r.Counts.Summary.Held, "error", err)
+	if h.board != nil {
+		h.board.RunEnded(r, err)
+	}
 	h.ears.ended(r.Run.ID, r, err)
 	if worthTelling(r) {
 		h.telling.Go(func() { h.tell(r) })

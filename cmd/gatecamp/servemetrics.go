@@ -88,7 +88,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		}
 	}
 	if client, slash := c.s.connection(); client != nil {
-		collectDiscord(out, client.Stats(), slash.Dropped.Load())
+		collectDiscord(out, client.Stats(), slash.Stats().Dropped)
 	}
 }
 

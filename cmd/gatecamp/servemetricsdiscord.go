@@ -18,6 +18,8 @@ func collectDiscord(out exporter, s discord.Stats, dropped int64) {
 		of := strconv.Itoa(id)
 		out.put(reading{"gatecamp_gateway_open", "Whether the shard's connection is open.", prometheus.GaugeValue, []string{"shard"}}, oneIf(shard.Open), of)
 		out.put(reading{"gatecamp_gateway_latency_seconds", "Of the last heartbeat.", prometheus.GaugeValue, []string{"shard"}}, shard.Latency.Seconds(), of)
+		out.put(reading{"gatecamp_gateway_longest_event_seconds", "For which an event kept the reader, at most.", prometheus.GaugeValue, []string{"shard"}}, shard.Longest.Seconds(), of)
+		counted("gatecamp_gateway_late_events_total", "Events that kept the reader for more than 10 ms.", float64(shard.Late), "shard", of)
 		counted("gatecamp_gateway_holes_total", "Events whose number never came.", float64(shard.Lost), "shard", of)
 		counted("gatecamp_gateway_sessions_total", "New sessions.", float64(shard.Sessions), "shard", of)
 		counted("gatecamp_gateway_resumes_total", "Sessions that were resumed.", float64(shard.Resumes), "shard", of)

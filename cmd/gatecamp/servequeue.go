@@ -32,6 +32,9 @@ func (t *tenure) openQueue() (*schedule.Queue, error) {
 		},
 		Alarm: func(guild snowflake.ID, m notify.Message) {
 			t.log.Error("no run has succeeded for too long", "guild", guild, "text", m.Text)
+			if h, is := t.house(guild); is {
+				h.Trouble(guild, "overdue", m.Text)
+			}
 		},
 	}
 	switch db := t.db.(type) {

@@ -2,10 +2,12 @@ package main
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"gatecamp/config"
+	"gatecamp/schedule"
 )
 
 func (c *console) configCommands() *cobra.Command {
@@ -26,9 +28,30 @@ anything is. It connects to nothing. What each setting means is in docs/configur
 			if err != nil {
 				return err
 			}
+			c.warnOfSummerTime(&cfg)
 			c.say("Every setting is in order. `gatecamp config show` prints them, `gatecamp health` tries them.")
 			return nil
 		},
+	}
+}
+
+// warnOfSummerTime says which audits of the coming year the clocks of a schedule's zone skip or double.
+func (c *console) warnOfSummerTime(cfg *config.Config) {
+	all := []string{cfg.Schedule}
+	for _, g := range cfg.Guilds {
+		if !slices.Contains(all, g.Schedule) {
+			all = append(all, g.Schedule)
+		}
+	}
+	for _, text := range all {
+		_, warnings, err := schedule.ParseSpec(text, c.now())
+		if err != nil || len(warnings) == 0 { // what is wrong was told already
+			continue
+		}
+		c.say("The schedule %q:", text)
+		for _, w := range warnings {
+			c.say("  %s", w)
+		}
 	}
 }
 

@@ -99,11 +99,14 @@ func TestConfigCheckTellsEverythingThatIsWrongAtOnce(t *testing.T) {
 	tt.run("config", "check").exits(exitUsage).says("GATECAMP_AUTH_URL is not set", "GATECAMP_DISCORD_TOKEN is not set")
 	tt.withAuth()
 	tt.ok("config", "check").says("Every setting is in order", "GATECAMP_DISCORD_TOKEN is not set")
+	tt.env["GATECAMP_SCHEDULE"] = "CRON_TZ=Europe/Berlin 30 2 * * *"
+	tt.ok("config", "check").says("CRON_TZ=Europe/Berlin 30 2 * * *", "skips 02:30", "shows 02:30 twice", "Every setting is in order")
+	tt.env["GATECAMP_SCHEDULE"] = "at dawn"
 	tt.env["GATECAMP_GUILD_IDS"] = "abc"
 	tt.env["GATECAMP_RETENTION_DAYS"] = "-4"
 	tt.env["GATECAMP_RETENTOIN_DAYS"] = "90"
 	tt.env["GATECAMP_WEBHOOK_URL"] = "http://evil.example/" + secretMark
-	tt.run("config", "check").exits(exitUsage).says("GATECAMP_GUILD_IDS", "GATECAMP_RETENTION_DAYS", "did you mean GATECAMP_RETENTION_DAYS", "GATECAMP_WEBHOOK_URL")
+	tt.run("config", "check").exits(exitUsage).says("GATECAMP_SCHEDULE must be a cron expression", "GATECAMP_GUILD_IDS", "GATECAMP_RETENTION_DAYS", "did you mean GATECAMP_RETENTION_DAYS", "GATECAMP_WEBHOOK_URL")
 	for _, args := range [][]string{{"policy", "show"}, {"source", "show"}, {"migrate"}, {"health"}, {"source", "accounts"}} {
 		tt.run(args...).exits(exitUsage).says("GATECAMP_GUILD_IDS")
 	}
