@@ -32,6 +32,8 @@
 //	logs [NAME] "text" · metric 'name{labels}' VALUE
 //	begin NAME ARGS… · signal NAME int|term|stop|cont    a command of the program beside the story; ends NAME CODE waits for it
 //	finds ID "text"                    in the member's findings
+//	within SECONDS                     every look so far ended so soon after its event
+//	aa start · aa user NAME ID GROUP… [superuser] · aa groups NAME +GROUP -GROUP · aa update-all · aa idle    a real Alliance Auth
 //	gateway cut|CODE · sessions N      the program's sockets
 //	eventually STEP                    again and again until it succeeds
 //	slash USER "name sub" option=value… · menu USER "name" TARGET · press USER LABEL · press-board USER LABEL · submit USER TEXT…
