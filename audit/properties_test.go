@@ -381,6 +381,31 @@ func TestADimensionIsNeverSplit(t *testing.T) {
 	})
 }
 
+// A live look knows the accounts of a few members alone. What it decides about them is what a look at all of Auth decides.
+func TestAPartOfAuthDecidesAsAllOfItDoes(t *testing.T) {
+	check(t, func(t *rapid.T, s *small) {
+		whole := audit.NewScene(s.Subjects)
+		var some []audit.Member
+		var ids []snowflake.ID
+		for i := range rapid.IntRange(1, 3).Draw(t, "some") {
+			m := s.members[i%len(s.members)]
+			some, ids = append(some, m), append(ids, m.ID)
+		}
+		part := s.Subjects
+		part.Auth = s.Auth.Part(ids)
+		scene := audit.NewScene(part)
+		for _, m := range some {
+			a, b := whole.Facts(m), scene.Facts(m)
+			if diff := cmp.Diff(audit.Decide(a, audit.Classify(a), &s.policy), audit.Decide(b, audit.Classify(b), &s.policy)); diff != "" {
+				t.Fatalf("member %d (-all +part):\n%s", m.ID, diff)
+			}
+		}
+		if all, few := audit.Headcount(whole, s.members), audit.Headcount(scene, s.members); all.Wanted != few.Wanted || all.Holders != few.Holders {
+			t.Fatalf("population %+v, want %+v", few, all)
+		}
+	})
+}
+
 func TestClosedGatesLetNothingThrough(t *testing.T) {
 	check(t, func(t *rapid.T, s *small) {
 		_, _, plan := s.audit()

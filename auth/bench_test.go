@@ -75,16 +75,52 @@ func database(tb testing.TB, name string) (*sql.DB, string, authtest.Dialect) {
 	return db, u.String(), dialect
 }
 
-func BenchmarkRead(b *testing.B) {
+func BenchmarkRead(b *testing.B) { onEach(b, benchmarkRead) }
+
+// What a live look costs when nothing has changed.
+func BenchmarkCurrent(b *testing.B) {
+	onEach(b, func(b *testing.B, url string) {
+		b.Helper()
+		benchmark(b, url, func(r *auth.Reader) error { _, err := r.Current(b.Context()); return err })
+	})
+}
+
+func BenchmarkDigest(b *testing.B) {
+	onEach(b, func(b *testing.B, url string) {
+		b.Helper()
+		benchmark(b, url, func(r *auth.Reader) error { _, err := r.Digest(b.Context()); return err })
+	})
+}
+
+func benchmark(b *testing.B, url string, one func(r *auth.Reader) error) {
+	b.Helper()
+	r, err := auth.Open(secret.New(url))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	if err := one(r); err != nil { // the first reads all of it
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := one(r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// onEach measures on a large Auth in each database that there is.
+func onEach(b *testing.B, measure func(b *testing.B, url string)) {
+	b.Helper()
 	world := authtest.Large().World()
-	b.Run("SQLite", func(b *testing.B) { benchmarkRead(b, authtest.SQLite(b, world)) })
+	b.Run("SQLite", func(b *testing.B) { measure(b, authtest.SQLite(b, world)) })
 	for engine, name := range map[string]string{"MariaDB": "GATECAMP_TEST_MARIADB_URL", "Postgres": "GATECAMP_TEST_POSTGRES_URL"} {
 		b.Run(engine, func(b *testing.B) {
 			db, url, dialect := database(b, name)
 			if err := world.Fill(b.Context(), db, dialect); err != nil {
 				b.Fatal(err)
 			}
-			benchmarkRead(b, url)
+			measure(b, url)
 		})
 	}
 }

@@ -126,3 +126,44 @@ func TestAReaderCannotWrite(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatHasNotChangedIsNotReadAgain(t *testing.T) {
+	target, err := parse(secret.New(authtest.SQLite(t, authtest.Small())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := &counting{Connector: target.connector}
+	r := open(target, counted)
+	defer func() { _ = r.Close() }()
+	for i, most := range []int{15, 4, 4} { // begin, digest, clock, end
+		counted.statements = nil
+		if _, err := r.Current(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(counted.statements) > most {
+			t.Errorf("look %d took %d statements, want %d at most:\n%s", i, len(counted.statements), most, strings.Join(counted.statements, "\n"))
+		}
+	}
+}
+
+func TestADigestReadsEveryColumnThatARealReadDoes(t *testing.T) {
+	for _, e := range []engine{mysqlEngine, postgresEngine} {
+		statement, columns := e.token()
+		if columns != len(needed) {
+			t.Errorf("%s: %d columns for %d tables", e, columns, len(needed))
+		}
+		for _, table := range needed {
+			for _, column := range table.columns {
+				part, _, _ := strings.Cut(statement, " FROM "+table.name+")")
+				if !strings.Contains(part[strings.LastIndex(part, "(SELECT "):], column) {
+					t.Errorf("%s: %s.%s is not digested", e, table.name, column)
+				}
+			}
+		}
+		for _, never := range []string{"*,", "password", "email", "token", "owner_hash"} {
+			if strings.Contains(statement, never) {
+				t.Errorf("%s: %q in %s", e, never, statement)
+			}
+		}
+	}
+}

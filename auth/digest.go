@@ -70,27 +70,48 @@ func (e engine) token() (statement string, columns int) {
 	return "SELECT " + strings.Join(sums, ", "), len(needed)
 }
 
-// sum digests a table whatever the order of its rows. MariaDB has no quick digest of 64 bits: the product of two different CRCs is one.
-// A sum or XOR of CRCs alone is not: swap two users' groups, and it stays the same.
+// sum digests a table whatever the order of its rows, into 64 bits.
 func (e engine) sum(t table) string {
-	there, back := make([]string, len(t.columns)), make([]string, len(t.columns))
-	for i, c := range t.columns {
-		if t.mayBeNull(c) {
-			c = "COALESCE(" + e.text(c) + ", '-')"
-		}
-		there[i], back[len(back)-1-i] = c, c
-	}
 	if e == postgresEngine {
-		return "CONCAT(COUNT(*), ':', SUM(hashtextextended(CONCAT_WS(E'\\x1f', " + strings.Join(there, ", ") + "), 0)))"
+		return "CONCAT(COUNT(*), ':', SUM(" + postgresHash(t.columns) + "))"
 	}
-	return "CONCAT_WS(':', COUNT(*), BIT_XOR(CRC32(CONCAT_WS(0x1f, " + strings.Join(there, ", ") + ")) * CRC32(CONCAT_WS(0x1e, " + strings.Join(back, ", ") + "))))"
+	return "CONCAT(COUNT(*), ':', BIT_XOR(" + mysqlHash(t.columns) + "))"
 }
 
-func (e engine) text(column string) string {
-	if e == postgresEngine {
-		return column + "::text"
+// mysqlHash digests a row. MariaDB and MySQL have no quick digest of 64 bits, but the product of two CRCs is one. A sum or XOR of single
+// CRCs is not: it stays the same when two users swap their groups.
+func mysqlHash(columns []string) string {
+	// NULL would make the whole row nothing.
+	all := make([]string, len(columns))
+	for i, c := range columns {
+		if all[i] = c; c != "id" {
+			all[i] = "IFNULL(" + c + ", '-')"
+		}
 	}
-	return "CAST(" + column + " AS CHAR)"
+	if len(all) == 1 {
+		return "CRC32(" + all[0] + ") * CRC32(REVERSE(" + all[0] + "))"
+	}
+	rest := all[1]
+	if len(all) > 2 {
+		rest = "CONCAT_WS('\x1f', " + strings.Join(all[1:], ", ") + ")"
+	}
+	return "CRC32(" + all[0] + ") * CRC32(" + rest + ")"
+}
+
+// postgresHash digests a row column by column, each with what was before it as its seed.
+func postgresHash(columns []string) string {
+	seed := "0"
+	for _, c := range columns {
+		switch {
+		case c == "id" || c == "uid" || c == "priority" || strings.HasSuffix(c, "_id"):
+			seed = "hashint8extended(COALESCE(" + c + ", -1)::bigint, " + seed + ")"
+		case strings.HasPrefix(c, "is_"):
+			seed = "hashint8extended(COALESCE(" + c + "::int, -1)::bigint, " + seed + ")"
+		default:
+			seed = "hashtextextended(COALESCE(" + c + "::text, '-'), " + seed + ")"
+		}
+	}
+	return seed
 }
 
 // withCounts is a directory with other counts; all else is shared.

@@ -13,9 +13,6 @@ type table struct {
 	whole   bool // granted as a whole: nothing in it is secret, and which of its columns exist depends on Auth's version
 }
 
-// mayBeNull reports whether the column has NULLs in some version of Auth, or in tables that somebody damaged. An id is never one.
-func (t table) mayBeNull(column string) bool { return column != "id" }
-
 // needed are the tables without which nothing can be said, in the order of docs/auth.md.
 var needed = []table{
 	{name: "auth_user", columns: []string{"id", "username", "is_active", "is_superuser"}},

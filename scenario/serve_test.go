@@ -301,6 +301,32 @@ func (s *story) metric(a []string) error {
 	return fmt.Errorf("no figure %s %s in\n%s", a[0], a[1], text)
 }
 
+// within holds that every look so far ended so many seconds after its event, at most; there must have been one.
+func (s *story) within(a []string) error {
+	p, err := s.process("serve")
+	if err != nil {
+		return err
+	}
+	text, err := s.get(p.http + "/metrics")
+	if err != nil {
+		return err
+	}
+	soon, all := "none", "none"
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
+		switch {
+		case strings.HasPrefix(name, "gatecamp_event_to_done_seconds_bucket") && strings.HasSuffix(name, `le="`+a[0]+`"`):
+			soon = value
+		case strings.HasPrefix(name, "gatecamp_event_to_done_seconds_count"):
+			all = value
+		}
+	}
+	if soon != all || all == "0" {
+		return fmt.Errorf("%s of %s looks ended within %s s", soon, all, a[0])
+	}
+	return nil
+}
+
 // finds looks for a text in a member's findings: finds ID TEXT.
 func (s *story) finds(a []string) error {
 	output, code, err := s.run("audit", "findings", "--member", a[0], "--json")

@@ -57,6 +57,7 @@ type story struct {
 
 	shared  []byte // the world that the story shares with others
 	procs   map[string]*process
+	live    *liveAuth // nil: what stands in for Auth is a file
 	locale  string
 	reply   discordtest.Reply // the last answer to a person
 	pressed string            // the custom id that was pressed last

@@ -16,8 +16,8 @@ import (
 
 // database satisfies relational.Database.
 type database struct {
-	writer *sql.DB
-	reader *sql.DB
+	writer *statements
+	reader *statements
 	path   string
 	file   fs.FileInfo // the file that was opened
 	lock   *lock
@@ -33,16 +33,17 @@ func (d *database) Read(ctx context.Context, do func(relational.Tx) error) error
 	return d.run(ctx, d.reader, do)
 }
 
-func (d *database) run(ctx context.Context, pool *sql.DB, do func(relational.Tx) error) error {
+func (d *database) run(ctx context.Context, texts *statements, do func(relational.Tx) error) error {
 	// An open file goes on working after it was removed, and everything written to it is lost.
 	if now, err := os.Stat(d.path); err != nil || !os.SameFile(now, d.file) {
 		return gone(errors.Join(errors.New("the file was removed or replaced while it was open"), err))
 	}
-	t, err := pool.BeginTx(ctx, nil)
+	texts.compile(ctx)
+	t, err := texts.pool.BeginTx(ctx, nil)
 	if err != nil {
 		return translate(ctx, err)
 	}
-	if err := do(&tx{Tx: t, lock: d.lock}); err != nil {
+	if err := do(&tx{Tx: t, texts: texts, lock: d.lock}); err != nil {
 		// When the context has ended, the transaction was rolled back already.
 		if undo := t.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
 			return errors.Join(err, translate(ctx, undo))
@@ -61,12 +62,19 @@ func (d *database) run(ctx context.Context, pool *sql.DB, do func(relational.Tx)
 // tx satisfies relational.Tx.
 type tx struct {
 	*sql.Tx
-	lock *lock
+	texts *statements
+	lock  *lock
 }
 
 // Exec satisfies relational.Tx.
 func (t *tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	done, err := t.ExecContext(ctx, query, args...)
+	var done sql.Result
+	var err error
+	if ready := t.texts.of(query); ready != nil {
+		done, err = t.StmtContext(ctx, ready).ExecContext(ctx, args...)
+	} else {
+		done, err = t.ExecContext(ctx, query, args...)
+	}
 	if err != nil {
 		return 0, translate(ctx, err)
 	}
@@ -84,7 +92,13 @@ func (a answer) Err() error { return translate(a.ctx, a.Rows.Err()) }
 
 // Query satisfies relational.Tx.
 func (t *tx) Query(ctx context.Context, query string, args ...any) (relational.Rows, error) {
-	rows, err := t.QueryContext(ctx, query, args...) //nolint:rowserrcheck // the caller reads them, and asks answer.Err
+	var rows *sql.Rows
+	var err error
+	if ready := t.texts.of(query); ready != nil {
+		rows, err = t.StmtContext(ctx, ready).QueryContext(ctx, args...) //nolint:rowserrcheck // the caller reads them, and asks answer.Err
+	} else {
+		rows, err = t.QueryContext(ctx, query, args...) //nolint:rowserrcheck // likewise
+	}
 	if err != nil {
 		return nil, translate(ctx, err)
 	}
@@ -100,6 +114,9 @@ func (l line) Scan(dest ...any) error { return translate(l.ctx, l.Row.Scan(dest.
 
 // QueryRow satisfies relational.Tx.
 func (t *tx) QueryRow(ctx context.Context, query string, args ...any) relational.Row {
+	if ready := t.texts.of(query); ready != nil {
+		return line{t.StmtContext(ctx, ready).QueryRowContext(ctx, args...), ctx}
+	}
 	return line{t.QueryRowContext(ctx, query, args...), ctx}
 }
 

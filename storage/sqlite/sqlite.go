@@ -34,9 +34,10 @@ type Config struct {
 // Store satisfies storage.Store.
 type Store struct {
 	*relational.Store
-	writer *sql.DB
-	reader *sql.DB
-	lock   *lock
+	database *database
+	writer   *sql.DB
+	reader   *sql.DB
+	lock     *lock
 }
 
 var _ storage.Store = (*Store)(nil)
@@ -70,8 +71,8 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	writer.SetMaxOpenConns(1)
 	reader.SetMaxOpenConns(c.Readers)
 	reader.SetMaxIdleConns(c.Readers)
-	db := &database{writer: writer, reader: reader, path: c.Path, file: file}
-	s := &Store{Store: relational.New(db), writer: writer, reader: reader}
+	db := &database{writer: newStatements(writer), reader: newStatements(reader), path: c.Path, file: file}
+	s := &Store{Store: relational.New(db), database: db, writer: writer, reader: reader}
 	s.lock = newLock(c.Path+".lock", db)
 	db.lock = s.lock
 	for _, pool := range []*sql.DB{writer, reader} {
