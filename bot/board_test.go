@@ -15,8 +15,10 @@ import (
 	"gatecamp/audit"
 	"gatecamp/audit/reconcile"
 	"gatecamp/discord"
+	"gatecamp/discord/discordtest"
 	"gatecamp/i18n"
 	"gatecamp/internal/problem"
+	"gatecamp/internal/secret"
 	"gatecamp/notify"
 	"gatecamp/storage"
 )
@@ -425,6 +427,57 @@ func TestAChannelThatTakesNothingHoldsNobodyUp(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// The real client, over REST alone: its gateway is another matter, and not race-clean.
+func TestABoardPostsInARealChannel(t *testing.T) {
+	server, wait, err := discordtest.Start(t.Context(), discordtest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = server.Close()
+		_ = wait()
+	})
+	guild := server.GuildIDs()[0]
+	channel, err := server.AddChannel(guild, "admins")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := discord.Open(t.Context(), discord.Config{
+		Token: secret.New(server.Bot(discordtest.BotGatecamp).Token), APIURL: server.APIURL(), Shards: []int{}, ShardCount: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close(context.WithoutCancel(t.Context())) })
+	texts, err := i18n.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := NewBoard(BoardConfig{
+		Guild: guild, Channel: channel, Post: client, Memory: &shelf{kept: map[string][]byte{}}, Printer: texts.For("ru"),
+		Summary: func(r *reconcile.Report) notify.Run { return notify.Run{ID: r.Run.ID, State: r.Run.State} },
+	})
+	run := running(7)
+	b.RunBegan(run)
+	ctx, end := context.WithCancel(t.Context())
+	end() // it posts what waits, and ends
+	if err := b.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	run.State = storage.Succeeded
+	b.RunEnded(seenBy(run, stranger(1002, true)), nil)
+	if err := b.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	all, err := server.Messages(channel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 1 || !strings.Contains(string(all[0]), "Проверка 7 завершена") || !strings.Contains(string(all[0]), "1002") {
+		t.Errorf("messages: %s", all)
 	}
 }
 

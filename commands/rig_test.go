@@ -94,7 +94,7 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 	r := &rig{t: t, log: &logged{}, rights: &rights{}, runner: &runner{}}
 	r.openStore()
 	r.openWorld()
-	texts, err := i18n.Load()
+	texts, err := spoken()
 	r.must(err)
 	cfg := Config{
 		Store: r.db, Rights: r.rights, Guilds: r, Texts: texts, Now: r.now, RunsPerUser: 6,
@@ -129,6 +129,9 @@ var migrated = sync.OnceValues(func() (_ []byte, err error) {
 	}
 	return os.ReadFile(path)
 })
+
+// spoken is the catalogue, which does not change.
+var spoken = sync.OnceValues(i18n.Load)
 
 func (r *rig) openStore() {
 	data, err := migrated()

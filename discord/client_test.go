@@ -172,3 +172,22 @@ func TestClosingTheClientLetsEverybodyGo(t *testing.T) {
 		t.Error("somebody still waits")
 	}
 }
+
+func TestAnIntentThatIsTakenAwayLaterIsSaidInWords(t *testing.T) {
+	t.Parallel()
+	s := here(t, 1)
+	c, _, _ := client(t, s)
+	must(t, s.AllowIntents(c.Bot(), 0))
+	fault(t, s, discordtest.FaultResumeRefused)
+	for _, conn := range s.Connections() {
+		must(t, s.CloseConnection(conn.ID, 0))
+	}
+	select {
+	case <-c.Lost():
+	case <-time.After(20 * time.Second):
+		t.Fatal("nobody was told")
+	}
+	if err := c.Err(); problem.KindOf(err) != problem.Usage || !strings.Contains(err.Error(), "Server Members Intent") {
+		t.Errorf("error %v", err)
+	}
+}

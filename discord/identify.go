@@ -43,7 +43,7 @@ type identifyGate struct {
 	concurrency int               // buckets
 	next        map[int]time.Time // when a bucket is free again
 	past        map[int][]time.Time
-	left        int       // sessions that Discord still allows
+	left, total int       // sessions that Discord still allows, and allows a day
 	anew        time.Time // when it allows all of them again; zero: not known
 }
 
@@ -54,10 +54,17 @@ func newIdentifyGate(shared IdentifyGate, log *slog.Logger, quit func(int) <-cha
 }
 
 // advise takes what Discord says about sessions.
-func (g *identifyGate) advise(concurrency, left int, resetAfter time.Duration) {
+func (g *identifyGate) advise(concurrency, left, total int, resetAfter time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.concurrency, g.left, g.anew = max(concurrency, 1), left, time.Now().Add(resetAfter)
+	g.concurrency, g.left, g.total, g.anew = max(concurrency, 1), left, max(total, left), time.Now().Add(resetAfter)
+}
+
+// renew gives the day's sessions back when a new day has begun; mu is held.
+func (g *identifyGate) renew(now time.Time) {
+	if !g.anew.IsZero() && !now.Before(g.anew) {
+		g.left, g.anew = g.total, now.Add(24*time.Hour)
+	}
 }
 
 // remaining is how many sessions Discord still allows today; below zero: nobody knows.
@@ -67,7 +74,8 @@ func (g *identifyGate) remaining() int {
 	if g.anew.IsZero() {
 		return -1
 	}
-	return g.left
+	g.renew(time.Now())
+	return max(g.left, 0)
 }
 
 // Close has nothing to do: whoever waits is let go by the shard's end.
@@ -121,7 +129,8 @@ func (g *identifyGate) own(shard int, now time.Time) (wait time.Duration, bucket
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	bucket = shard % g.concurrency
-	if !g.anew.IsZero() && now.Before(g.anew) && g.left <= 0 {
+	g.renew(now)
+	if !g.anew.IsZero() && g.left <= 0 {
 		return 0, bucket, problem.New(problem.Held, "Discord allows no more new sessions of this bot today; another one would void its token",
 			"look for what begins so many sessions; it goes on at "+g.anew.UTC().Format(time.DateTime)+" UTC").Because(errNoMoreTries)
 	}

@@ -29,7 +29,7 @@ func passed(t *testing.T, g *identifyGate, shards ...int) (after []time.Duration
 func TestSessionsOfABucketBeginFiveSecondsApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newIdentifyGate(nil, slog.New(slog.DiscardHandler), never)
-		g.advise(2, 1000, time.Hour)
+		g.advise(2, 1000, 1000, time.Hour)
 		after := passed(t, g, 0, 1, 2, 3)
 		if after[0] != 0 || after[1] != 0 || after[2] != 5*time.Second || after[3] != 5*time.Second {
 			t.Errorf("shards 0 to 3 began after %v", after)
@@ -56,13 +56,16 @@ func TestALoopOfNewSessionsIsSlowedDown(t *testing.T) {
 func TestNoSessionBeginsThatWouldVoidTheToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newIdentifyGate(nil, slog.New(slog.DiscardHandler), never)
-		g.advise(1, 1, time.Hour)
+		g.advise(1, 1, 1000, time.Hour)
 		passed(t, g, 0)
 		if err := g.Wait(t.Context(), 0); problem.KindOf(err) != problem.Held || !errors.Is(err, errNoMoreTries) {
 			t.Errorf("error %v", err)
 		}
 		time.Sleep(time.Hour)
 		passed(t, g, 0)
+		if g.remaining() != 999 {
+			t.Errorf("on a new day %d sessions are left, want 999", g.remaining())
+		}
 	})
 }
 

@@ -5,11 +5,13 @@
 package discord_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/disgoorg/snowflake/v2"
 	"github.com/google/go-cmp/cmp"
@@ -194,6 +196,19 @@ func TestADirectMessageOpensItsChannelOnce(t *testing.T) {
 	err := c.DirectMessage(t.Context(), pilot, notify.Message{Title: "x"})
 	if u := undelivered(t, err); !errors.Is(err, discord.ErrClosed) || u.Fate != discord.Barred {
 		t.Errorf("%v: %s", err, u.Fate)
+	}
+}
+
+func TestAWebhookThatIsSlowHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	s := here(t, 1)
+	c, _, _ := client(t, s)
+	fault(t, s, discordtest.FaultSlow, on("POST", "/webhooks/{id}/{token}"))
+	ctx, end := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer end()
+	err := c.Post(ctx, secret.New(s.Hello().Webhooks[0].URL), notify.Message{Title: "x"})
+	if u := undelivered(t, err); u.Fate != discord.Later || !u.Perhaps || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v: %s, perhaps %v", err, u.Fate, u.Perhaps)
 	}
 }
 

@@ -285,3 +285,30 @@ func BenchmarkKnown(b *testing.B) {
 		m.unsorted()
 	}
 }
+
+// BenchmarkLiveLookOfALargeGuild is what a live look asks of a guild of 250,000: counted, and copied whole.
+func BenchmarkLiveLookOfALargeGuild(b *testing.B) {
+	c, _ := quietClient()
+	g := c.Guild(someGuild)
+	if err := g.m.setGuild("g", 7, []discord.Role{someRole(1), someRole(2), someRole(3)}, 250_000); err != nil {
+		b.Fatal(err)
+	}
+	for id := range snowflake.ID(250_000) {
+		a := someMember(1000+id, 1+id%3)
+		g.m.put(&a, false)
+	}
+	b.Run("counted", func(b *testing.B) {
+		for b.Loop() {
+			if g.Headcount().Members != 250_000 {
+				b.Fatal("not all")
+			}
+		}
+	})
+	b.Run("copied", func(b *testing.B) {
+		for b.Loop() {
+			if p, err := g.Known(b.Context()); err != nil || len(p.Members) != 250_000 {
+				b.Fatal(len(p.Members), err)
+			}
+		}
+	})
+}

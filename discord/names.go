@@ -14,15 +14,19 @@ type Name struct {
 	User  string // the account's username
 }
 
-// Names asks what up to MaxNamed members are called; nothing of it is kept here. Who is not there is missing, and so is whoever cannot
-// be read.
+// Names asks over the gateway what up to MaxNamed members are called; nothing of it is kept here. Who is not there is missing. It takes
+// nothing of the share that reads of members have: a name is an ornament.
 func (g *Guild) Names(ctx context.Context, ids []snowflake.ID) (_ map[snowflake.ID]Name, err error) {
 	defer wrap.Err(&err, "names of %d members of guild %d", len(ids), g.id)
 	names := map[snowflake.ID]Name{}
 	if len(ids) == 0 {
 		return names, nil
 	}
-	members, err := g.named(ctx, ids[:min(len(ids), MaxNamed)])
+	to, err := g.c.asks(g.id, (*sendBudget).takeWhole)
+	if err != nil {
+		return names, err
+	}
+	members, err := g.c.chunks.some(ctx, to, g.id, ids[:min(len(ids), MaxNamed)])
 	for _, m := range members {
 		names[m.User.ID] = Name{Shown: m.EffectiveName(), User: m.User.Username}
 	}

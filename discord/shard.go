@@ -109,7 +109,7 @@ func (c *Client) advice(ctx context.Context) error {
 		return c.explain(err)
 	}
 	limit := a.SessionStartLimit
-	c.identify.advise(limit.MaxConcurrency, limit.Remaining, time.Duration(limit.ResetAfter)*time.Millisecond)
+	c.identify.advise(limit.MaxConcurrency, limit.Remaining, limit.Total, time.Duration(limit.ResetAfter)*time.Millisecond)
 	c.mu.Lock()
 	if c.count == 0 {
 		c.count = max(a.Shards, 1)

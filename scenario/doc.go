@@ -25,13 +25,16 @@
 //	two-factor · intents none · token TOKEN · guild ID     the bot, or its settings, are not as they should be
 //	dead                           the last sign of life of the run is a minute old
 //	holds ID ROLE… · gone ID · here ID
-//	calls METHOD PATH N            the program made exactly N such calls so far; calls 429 0: so many answers of 429
+//	calls METHOD PATH N            the program made exactly N such calls so far (at-most N, at-least N); calls 429 0: so many answers of 429
 //	posted "text" · unposted "text"     of all that came to the webhook
 //	serve [NAME] [SETTING=VALUE…]      start `gatecamp serve` as a process · owner [NAME] · waits NAME: until it acts and is ready, or waits
 //	crash [NAME] · stop [NAME] · ends [NAME] CODE    SIGKILL · SIGTERM, and it must end as a stopped one · it ends by itself
 //	logs [NAME] "text" · metric 'name{labels}' VALUE
 //	begin NAME ARGS… · signal NAME int|term|stop|cont    a command of the program beside the story; ends NAME CODE waits for it
+//	released                           beside serve: bind, set live.yaml, a report, and its acknowledgement
 //	finds ID "text"                    in the member's findings
+//	within SECONDS                     every look so far ended so soon after its event
+//	aa start · aa group NAME · aa user NAME ID GROUP… [superuser] · aa groups NAME +GROUP -GROUP · aa update-all · aa idle    a real Alliance Auth
 //	gateway cut|CODE · sessions N      the program's sockets
 //	eventually STEP                    again and again until it succeeds
 //	slash USER "name sub" option=value… · menu USER "name" TARGET · press USER LABEL · press-board USER LABEL · submit USER TEXT…

@@ -301,6 +301,58 @@ func (s *story) metric(a []string) error {
 	return fmt.Errorf("no figure %s %s in\n%s", a[0], a[1], text)
 }
 
+// released is what an operator does beside a serving process before anything may be changed: the policy is live.yaml of the shared world.
+func (s *story) released() error {
+	for _, args := range [][]string{
+		{"bind", "add", "--all-proposed", "--reason", "compared with Auth"},
+		{"policy", "set", "live.yaml", "--reason", "as agreed"},
+		{"audit", "run"},
+	} {
+		if output, code, err := s.run(args...); err != nil || code != 0 {
+			return fmt.Errorf("%q exits %d, %w:\n%s", args, code, err, output)
+		}
+	}
+	// The newest report is the one under the policy that is now in force.
+	output, _, err := s.run("audit", "history", "--json", "--limit", "1")
+	if err != nil {
+		return err
+	}
+	var newest struct{ Run int64 }
+	if err := json.Unmarshal([]byte(output), &newest); err != nil {
+		return err
+	}
+	if output, code, err := s.run("audit", "acknowledge", strconv.FormatInt(newest.Run, 10), "--reason", "read it"); err != nil || code != 0 {
+		return fmt.Errorf("the report is not acknowledged: %d, %w:\n%s", code, err, output)
+	}
+	return nil
+}
+
+// within holds that every look so far ended so many seconds after its event, at most; there must have been one.
+func (s *story) within(a []string) error {
+	p, err := s.process("serve")
+	if err != nil {
+		return err
+	}
+	text, err := s.get(p.http + "/metrics")
+	if err != nil {
+		return err
+	}
+	soon, all := "none", "none"
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
+		switch {
+		case strings.HasPrefix(name, "gatecamp_event_to_done_seconds_bucket") && strings.HasSuffix(name, `le="`+a[0]+`"`):
+			soon = value
+		case strings.HasPrefix(name, "gatecamp_event_to_done_seconds_count"):
+			all = value
+		}
+	}
+	if soon != all || all == "0" {
+		return fmt.Errorf("%s of %s looks ended within %s s", soon, all, a[0])
+	}
+	return nil
+}
+
 // finds looks for a text in a member's findings: finds ID TEXT.
 func (s *story) finds(a []string) error {
 	output, code, err := s.run("audit", "findings", "--member", a[0], "--json")

@@ -94,7 +94,10 @@ func (s *story) verbs() map[string]struct {
 		"want":        {1, func(a []string) error { return s.want(a[0]) }},
 
 		"serve":       {0, s.serve},
+		"released":    {0, func([]string) error { return s.released() }},
 		"finds":       {2, s.finds},
+		"within":      {1, s.within},
+		"aa":          {1, s.inAuth},
 		"owner":       {0, func(a []string) error { name, _ := named(a); return s.plays(name, "owner") }},
 		"waits":       {1, func(a []string) error { return s.plays(a[0], "waiting") }},
 		"crash":       {0, func(a []string) error { name, _ := named(a); return s.crash(name) }},
@@ -393,9 +396,10 @@ func (s *story) calls(a []string) error {
 	if err != nil {
 		return err
 	}
-	most := false
-	if len(a) > 2 && a[len(a)-2] == "at-most" {
-		most, a = true, slices.Delete(a, len(a)-2, len(a)-1)
+	bound := ""
+	if n := len(a) - 2; n > 0 && (a[n] == "at-most" || a[n] == "at-least") {
+		bound = a[n]
+		a = slices.Delete(a, n, n+1)
 	}
 	got := 0
 	for _, r := range s.discord.Requests(0) {
@@ -406,7 +410,7 @@ func (s *story) calls(a []string) error {
 			got++
 		}
 	}
-	if got > want || got < want && !most {
+	if got > want && bound != "at-least" || got < want && bound != "at-most" {
 		return fmt.Errorf("%d such calls, want %d:\n%s", got, want, s.requests())
 	}
 	return nil

@@ -79,6 +79,7 @@ export_urls() {
 	export GATECAMP_TEST_REDIS_URL=redis://127.0.0.1:$redis_port/0
 	export GATECAMP_TEST_AUTH_POSTGRES_URL="postgres://reader:$password@127.0.0.1:$postgres_port/aa_auth?sslmode=disable"
 	export GATECAMP_TEST_AUTH_MARIADB_URL=mysql://reader:$password@127.0.0.1:$mariadb_port/aa_auth
+	export GATECAMP_TEST_AUTH_PYTHON=$cache/auth/bin/python
 	export GATECAMP_TEST_AUTH_POSTGRES_ANSWERS=$work/auth-postgres.jsonl
 	export GATECAMP_TEST_AUTH_MARIADB_ANSWERS=$work/auth-mariadb.jsonl
 }

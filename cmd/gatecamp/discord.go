@@ -91,11 +91,11 @@ func (s *session) connect(ctx context.Context) (_ liveGuild, done func() error, 
 	if err != nil {
 		return liveGuild{}, nil, err
 	}
-	shared, closeShared, err := s.sharedBudget()
+	shared, gate, closeShared, err := s.sharedBudget()
 	if err != nil {
 		return liveGuild{}, nil, err
 	}
-	client, err := discord.Open(ctx, discord.Config{Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shared: shared, Log: s.log()})
+	client, err := discord.Open(ctx, discord.Config{Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shared: shared, Gate: gate, Log: s.log()})
 	if err != nil {
 		return liveGuild{}, nil, errors.Join(err, closeShared())
 	}
@@ -128,16 +128,17 @@ func (s *session) drain(ctx context.Context, client *discord.Client) {
 	}
 }
 
-// sharedBudget is the request budget that all processes with the bot's token use, where a Redis is set.
-func (s *session) sharedBudget() (discord.Shared, func() error, error) {
+// sharedBudget is the request budget and the gate for new sessions that all processes with the bot's token use, where a Redis is set.
+func (s *session) sharedBudget() (discord.Shared, discord.IdentifyGate, func() error, error) {
 	if !s.cfg.RedisURL.IsSet() {
-		return nil, func() error { return nil }, nil
+		return nil, nil, func() error { return nil }, nil
 	}
 	r, err := redis.Open(s.cfg.RedisURL)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return r.Budget(discord.BotOf(s.cfg.DiscordToken).String()), r.Close, nil
+	bot := discord.BotOf(s.cfg.DiscordToken).String()
+	return r.Budget(bot), r.Gate(bot), r.Close, nil
 }
 
 const (

@@ -49,7 +49,8 @@ type server struct {
 	log    *slog.Logger
 	db     storage.Store
 	auth   reconcile.Auth
-	shared discord.Shared // nil: no other process uses the token
+	shared discord.Shared       // nil: no other process uses the token
+	gate   discord.IdentifyGate // likewise
 	me     storage.Owner
 	state  *serveState
 	counts *metrics
@@ -83,12 +84,11 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeAuth()) }()
 	s.auth = source
-	shared, closeShared, err := look.sharedBudget()
-	if err != nil {
+	var closeShared func() error
+	if s.shared, s.gate, closeShared, err = look.sharedBudget(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeShared()) }()
-	s.shared = shared
 	if s.texts, err = i18n.Load(); err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (s *server) connected(ctx context.Context) (err error) {
 		Store: s.db, Rights: s.rights, Guilds: s, Texts: s.texts, Log: s.log, Now: s.now, RunsPerUser: s.cfg.RunsPerUser, RunDeadline: s.cfg.RunDeadline,
 	})
 	client, err := discord.Open(ctx, discord.Config{
-		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Log: s.log, OnEvent: s.event, OnInteraction: slash,
+		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Gate: s.gate, Log: s.log, OnEvent: s.event, OnInteraction: slash,
 	})
 	if err != nil {
 		return err

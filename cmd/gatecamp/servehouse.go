@@ -54,7 +54,7 @@ func newHouse(t *tenure, id snowflake.ID) *house {
 		})
 	}
 	h.keeper = bot.New(bot.Config{
-		Guild: id, Bot: t.client.Bot(), Line: h.engine, Guilds: h.live, Writer: h.live, Sight: h.live, Store: t.db, Teller: h, Log: t.log,
+		Guild: id, Bot: t.client.Bot(), Line: permitted{h.engine, t.slash.StillMay}, Guilds: h.live, Writer: h.live, Sight: h.live, Store: t.db, Teller: h, Log: t.log,
 		Deadline: t.cfg.RunDeadline,
 	})
 	return h
@@ -70,6 +70,7 @@ func (h *house) run(ctx context.Context) error {
 	}
 	defer h.telling.Wait()
 	h.introduce(ctx)
+	h.warnOfOperators(ctx)
 	g := h.wanted(ctx)
 	h.t.queue.Keep(g)
 	defer h.t.queue.Drop(h.id)
@@ -86,6 +87,21 @@ func (h *house) run(ctx context.Context) error {
 	err := h.keeper.Run(ctx)
 	stop()
 	return errors.Join(err, beside.Wait())
+}
+
+// warnOfOperators says that operators were for the beginning, once somebody else was given a right.
+func (h *house) warnOfOperators(ctx context.Context) {
+	if len(h.t.cfg.Operators) == 0 {
+		return
+	}
+	grants, err := h.t.db.Grants(ctx, h.id)
+	if err != nil && ctx.Err() == nil {
+		h.log.WarnContext(ctx, "grants cannot be read", "error", err)
+	}
+	if len(grants) > 0 {
+		h.log.WarnContext(ctx, "GATECAMP_OPERATORS names people though rights were granted; they act without Auth or a grant",
+			"operators", len(h.t.cfg.Operators), "grants", len(grants), "cure", "unset GATECAMP_OPERATORS; what it was needed for, somebody with a grant can do now")
+	}
 }
 
 // names are what members are called in the guild.
