@@ -140,7 +140,11 @@ func (c *Commands) StillMay(ctx context.Context, run storage.Run) error {
 		Commands: c, Printer: c.cfg.Texts.For(i18n.English), guild: run.Guild, caller: audit.Caller{Discord: who},
 		path: "audit apply", given: map[string]given{}, page: 1,
 	}
-	if err = x.mayResume(ctx, run); problem.KindOf(err) == problem.Refused && err != nil {
+	err = x.mayResume(ctx, run)
+	if l, is := errors.AsType[*lacking](err); is && l.code == codeAuthAway {
+		return nil // nothing is removed on the strength of an Auth that cannot be asked, whoever ordered it
+	}
+	if problem.KindOf(err) == problem.Refused && err != nil {
 		x.noteRefusal(ctx, nil, err)
 	}
 	return err

@@ -168,15 +168,15 @@ type entryRow struct {
 func (t table) listing(p *i18n.Printer, rows []storage.Exception) *list {
 	l := &list{name: t.name, columns: []string{"id", t.subject, "action", "single_use", "user", "source", "expires", "actor", "created", "reason"}, empty: p.T(i18n.TableEmpty)}
 	for _, e := range rows {
+		line := func() string {
+			return code("#"+strconv.FormatInt(e.ID, 10)) + " " + t.entryWords(p, e) + "\n↳ " + p.T(i18n.TableBy, i18n.Args{"By": whoWords(e.Actor), "At": shortStamp(e.Created), "Reason": cut(plain(e.Reason), 200)})
+		}
 		user := ""
 		if e.User != 0 {
 			user = strconv.FormatInt(e.User, 10)
 		}
 		l.rows = append(l.rows, row{
-			line: func() string {
-				by := p.T(i18n.TableBy, i18n.Args{"By": whoWords(e.Actor), "At": shortStamp(e.Created), "Reason": cut(plain(e.Reason), 100)})
-				return code("#"+strconv.FormatInt(e.ID, 10)) + " " + t.entryWords(p, e) + "\n↳ " + by
-			},
+			line: line,
 			cells: []string{
 				strconv.FormatInt(e.ID, 10), e.Subject.String(), e.Action, strconv.FormatBool(e.SingleUse), user, e.Source, eveTime(e.Expires), e.Actor, eveTime(e.Created), e.Reason,
 			},

@@ -31,6 +31,9 @@ func explainMenu() menu {
 	return menu{name: "explain", hidden: discord.PermissionManageRoles, as: "explain"}
 }
 
+// grantsWithin is how far back it is asked who gave a role.
+const grantsWithin = 366 * 24 * time.Hour
+
 // pastShown is how much of a member's past an explanation shows.
 const pastShown = 5
 
@@ -55,7 +58,11 @@ func explain(ctx context.Context, x *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := explaining{Printer: x.Printer, Explanation: e, names: x.names(ctx, []snowflake.ID{id}), past: past, found: found}
+	granted, err := x.cfg.Store.RoleGrants(ctx, x.guild, []snowflake.ID{id}, x.now().Add(-grantsWithin))
+	if err != nil {
+		return nil, err
+	}
+	t := explaining{Printer: x.Printer, Explanation: e, names: x.names(ctx, []snowflake.ID{id}), past: past, found: found, grants: granted}
 	return t.answer(), nil
 }
 
@@ -87,9 +94,10 @@ func (x *call) pictureOf(ctx context.Context, id snowflake.ID) (reconcile.Pictur
 type explaining struct {
 	*i18n.Printer
 	*reconcile.Explanation
-	names map[snowflake.ID]Person
-	past  []storage.Action
-	found []storage.Finding // open ones about the member
+	names  map[snowflake.ID]Person
+	past   []storage.Action
+	found  []storage.Finding   // open ones about the member
+	grants []storage.RoleGrant // newest first
 }
 
 func (t *explaining) answer() *answer {
@@ -197,19 +205,32 @@ func (t *explaining) standing(i int) string {
 	return t.T(i18n.ExplainRoleFree)
 }
 
-// granted says who gave the member roles, as far as Discord told.
+// granted says who gave the member the roles that the verdict is about, as far as Discord told.
 func (t *explaining) granted() string {
 	var lines []string
-	for _, f := range t.found {
-		if f.GrantedBy == 0 {
+	about := t.Decision.Held.And(t.Look.Scene.Concerning())
+	for i := range about.All() {
+		role := t.Look.Scene.Guild.Roles[i].ID
+		n := slices.IndexFunc(t.grants, func(g storage.RoleGrant) bool { return g.Role == role })
+		if n < 0 || !t.grants[n].Added { // the last that Discord told of it is not how they came by it
 			continue
 		}
-		line := t.T(i18n.ExplainGrantedBy, i18n.Args{"By": mentionMember(f.GrantedBy) + " " + code(f.GrantedBy.String()), "Since": stamp(f.Opened)})
-		if !slices.Contains(lines, line) {
-			lines = append(lines, line)
+		g := t.grants[n]
+		line := t.T(i18n.ExplainRoleGranted, i18n.Args{"Role": mentionRole(role), "By": mentionMember(g.Actor) + " " + code(g.Actor.String()), "At": stamp(g.At)})
+		if g.Reason != "" {
+			line += ": " + cut(plain(g.Reason), 100)
+		}
+		lines = append(lines, line)
+	}
+	if len(lines) > 0 {
+		return strings.Join(t.first(lines, rolesShown), "\n")
+	}
+	for _, f := range t.found { // what the look noted, where the grant itself is not remembered any more
+		if f.GrantedBy != 0 {
+			lines = append(lines, t.T(i18n.ExplainGrantedBy, i18n.Args{"By": mentionMember(f.GrantedBy) + " " + code(f.GrantedBy.String()), "Since": stamp(f.Opened)}))
 		}
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(slices.Compact(lines), "\n")
 }
 
 // now says what would be done, and what holds it.

@@ -3,6 +3,7 @@ package commands
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/disgoorg/snowflake/v2"
 
@@ -44,6 +45,21 @@ func TestAnExplanationNamesWhoGrantedTheRole(t *testing.T) {
 	}}})
 	r.must(err)
 	want(t, r.run(kael, "explain", "member", quill).text(), "Who gave the roles", "<@1004> `1004`", "the finding is open since")
+}
+
+func TestAnExplanationNamesWhoGrantedEachRoleAndWhen(t *testing.T) {
+	r := explainer(t)
+	at := r.now()
+	r.must(r.db.NoteRoleGrants(t.Context(), []storage.RoleGrant{
+		{Guild: guildID, Member: pera, Role: roleCommander, Actor: mako, Entry: 1, Added: true, At: at.Add(-3 * time.Hour), Reason: "fleet | tonight"},
+		{Guild: guildID, Member: pera, Role: roleCommander, Actor: lira, Entry: 2, Added: true, At: at.Add(-9 * time.Hour)},
+		{Guild: guildID, Member: pera, Role: roleMember, Actor: lira, Entry: 3, Added: false, At: at.Add(-time.Hour)},
+		{Guild: guildID, Member: pera, Role: roleMiner, Actor: oren, Entry: 4, Added: true, At: at.Add(-time.Hour)},
+	}))
+	text := r.run(kael, "explain", "member", pera).text()
+	want(t, text, "<@&2004>: by <@1004> `1004`, <t:", `fleet \| tonight`)
+	wantNot(t, text, "<@1003>", "<@1006>") // an older grant, a role that was taken since, and one that is not held
+	wantNot(t, r.run(pera, "why").text(), "1004", "fleet")
 }
 
 func TestWhatWasDoneToAMemberIsPartOfTheExplanation(t *testing.T) {

@@ -178,7 +178,7 @@ func policyHistory(ctx context.Context, x *call) (*answer, error) {
 		version := strconv.FormatInt(p.Version, 10)
 		l.rows = append(l.rows, row{
 			line: func() string {
-				return "**" + x.T(i18n.PolicyTitle, i18n.Args{"Version": version}) + "** " + x.policyWords(p) + "\n" + cut(plain(strings.Join(changes, "; ")), 150)
+				return "**" + x.T(i18n.PolicyTitle, i18n.Args{"Version": version}) + "** " + x.policyWords(p) + "\n" + cut(plain(strings.Join(changes, "; ")), 250)
 			},
 			cells:  []string{version, eveTime(p.At), p.Actor, p.Reason, strings.Join(changes, "; ")},
 			object: policyRow{p.Version, p.Actor, p.Reason, jsonTime(p.At), changes},

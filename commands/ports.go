@@ -31,6 +31,7 @@ type Store interface {
 	storage.Subscribers
 	storage.Cards
 	storage.Memory
+	storage.RoleGrants
 }
 
 // Rights says what somebody may do in a guild, as it is now; *reconcile.Rights satisfies it.

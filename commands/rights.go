@@ -110,7 +110,7 @@ func (n need) judge(s *reconcile.Standing) *reconcile.Answer {
 func (x *call) refusal(missing reconcile.Answer) error {
 	args := i18n.Args{"Right": x.Right(missing.Right), "Code": code(missing.Right.String())}
 	if missing.AuthAway {
-		return &lacking{problem.New(problem.Refused, x.T(i18n.FrameAuthAway, args), x.T(i18n.FrameAuthAwayCure)), "auth_unreadable"}
+		return &lacking{problem.New(problem.Refused, x.T(i18n.FrameAuthAway, args), x.T(i18n.FrameAuthAwayCure)), codeAuthAway}
 	}
 	var cures []string
 	if missing.Ground.Ground == audit.SeveralUsers {
@@ -133,6 +133,9 @@ func (x *call) refusal(missing reconcile.Answer) error {
 	}
 	return &lacking{problem.New(problem.Refused, x.T(i18n.FrameLacksRight, args), joinLines(cures...)), "permission_denied"}
 }
+
+// codeAuthAway is a refusal that stands only as long as Auth cannot be asked.
+const codeAuthAway = "auth_unreadable"
 
 // mostGivers is how many people a refusal names.
 const mostGivers = 5

@@ -40,11 +40,8 @@ func (x *call) linesOf(ctx context.Context, rows []row) []string {
 	names := x.names(ctx, ids)
 	lines := make([]string, len(rows))
 	for i, r := range rows {
-		parts := strings.Split(strings.ReplaceAll(r.line(), whoPlace, who(r.member, names)), "\n")
-		for j, part := range parts {
-			parts[j] = strings.Join(strings.Fields(part), " ")
-		}
-		lines[i] = cut(strings.Join(parts, "\n"), mostLine)
+		line := strings.ReplaceAll(r.line(), whoPlace, who(r.member, names))
+		lines[i] = cut(strings.ReplaceAll(line, "  ", " "), mostLine) // where a line leaves its member out
 	}
 	return lines
 }

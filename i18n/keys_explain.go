@@ -22,6 +22,7 @@ const (
 	ExplainRoleAbsent   Key = "explain.role.absent"
 	ExplainRolesOther   Key = "explain.roles_other"
 	ExplainGranted      Key = "explain.granted"
+	ExplainRoleGranted  Key = "explain.role_granted"
 	ExplainGrantedBy    Key = "explain.granted_by"
 	ExplainNow          Key = "explain.now"
 	ExplainNothing      Key = "explain.nothing"

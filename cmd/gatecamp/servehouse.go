@@ -54,7 +54,7 @@ func newHouse(t *tenure, id snowflake.ID) *house {
 		})
 	}
 	h.keeper = bot.New(bot.Config{
-		Guild: id, Bot: t.client.Bot(), Line: h.engine, Guilds: h.live, Writer: h.live, Sight: h.live, Store: t.db, Teller: h, Log: t.log,
+		Guild: id, Bot: t.client.Bot(), Line: permitted{h.engine, t.slash.StillMay}, Guilds: h.live, Writer: h.live, Sight: h.live, Store: t.db, Teller: h, Log: t.log,
 		Deadline: t.cfg.RunDeadline,
 	})
 	return h
