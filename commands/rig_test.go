@@ -111,9 +111,9 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 	return r
 }
 
-// migrated is a database with all its tables. Making them takes longer than a test does, so it is done once and copied.
+// migrated is a database as migrations leave it, made once: every test takes a copy.
 var migrated = sync.OnceValues(func() (_ []byte, err error) {
-	folder, err := os.MkdirTemp("", "gatecamp")
+	folder, err := os.MkdirTemp("", "gatecamp-commands")
 	if err != nil {
 		return nil, err
 	}
@@ -123,8 +123,10 @@ var migrated = sync.OnceValues(func() (_ []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = migrations.Up(context.Background(), db.SQL(), migrations.SQLite)
-	if err = errors.Join(err, db.Close()); err != nil {
+	if _, err := migrations.Up(context.Background(), db.SQL(), migrations.SQLite); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if err := db.Close(); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(path)
