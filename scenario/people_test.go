@@ -267,6 +267,22 @@ func holding(messages []json.RawMessage, custom string) (snowflake.ID, error) {
 	return 0, fmt.Errorf("no message holds %s", custom)
 }
 
+// told looks for a text in what was written to a person alone.
+func (s *story) told(a []string, want bool) error {
+	messages, err := s.discord.DirectMessages(id(a[0]))
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	for _, m := range messages {
+		b.WriteString(plain(m))
+	}
+	if strings.Contains(b.String(), a[1]) != want {
+		return fmt.Errorf("%s was told:\n%s", a[0], b.String())
+	}
+	return nil
+}
+
 // shows looks for a text in the admin channel.
 func (s *story) shows(text string, want bool) error {
 	messages, err := s.board()
