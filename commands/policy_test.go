@@ -52,7 +52,7 @@ func TestAPreviewSaysWhatAnotherPolicyWouldDoToTodaysMembers(t *testing.T) {
 	want(t, text,
 		"`surplus_roles.default`: `report` → `strip`", "`unknown_guest.default`: `report` → `strip_kick`",
 		"1 with a role too many: report it, change nothing → take the managed roles that Auth does not give",
-		"1 stranger to Auth: report it, change nothing → take those roles and kick",
+		"1 stranger to Auth: report it, change nothing → take the managed roles that Auth does not give, and kick",
 		"<@1005> Pera Nightfall pera `1005`: report it, change nothing →", "<@1007> `1007`", "Nothing was changed",
 	)
 	if p, err := r.db.Policy(t.Context(), guildID, 0); err != nil || p.Version != 1 {
