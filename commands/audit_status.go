@@ -62,7 +62,11 @@ func (x *call) statusRuns(ctx context.Context, a *answer) error {
 	if len(past) > 0 {
 		a.fields = append(a.fields, field{name: x.T(i18n.StatusPast), value: lines(past)})
 	}
-	if s.Schedule != "" {
+	switch {
+	case s.Schedule == "":
+	case s.Next.IsZero():
+		a.fields = append(a.fields, field{name: x.T(i18n.StatusNext), value: x.T(i18n.StatusNoSchedule)})
+	default:
 		a.fields = append(a.fields, field{name: x.T(i18n.StatusNext), value: stamp(s.Next) + " · " + code(s.Schedule)})
 	}
 	return nil
@@ -118,7 +122,7 @@ func (x *call) statusGates(ctx context.Context, a *answer) error {
 		return err
 	}
 	for _, t := range trips {
-		held = append(held, toneNo.sign()+" "+x.T(i18n.StatusTripped, i18n.Args{"Brake": x.Hold(t.Dimension, x.roleOfHold(t.Dimension)), "At": stamp(t.At)}))
+		held = append(held, toneNo.sign()+" "+x.T(i18n.StatusTripped, i18n.Args{"Brake": x.Hold(t.Dimension, roleOfHold(t.Dimension)), "At": stamp(t.At)}))
 		a.tone = toneWarn
 	}
 	a.fields = append(a.fields, field{name: x.T(i18n.StatusGates), value: lines(held)})

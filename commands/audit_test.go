@@ -310,8 +310,10 @@ func TestAPlanThatABrakeHoldsHasNoButton(t *testing.T) {
 	r.grant(dara, audit.RightRun, audit.RightApply)
 	r.run(dara, "audit run", "mode", "strip")
 	r.must(r.c.PlanCard(t.Context(), guildID, r.perform()))
-	if got := r.posted(adminChannel); len(got) != 0 {
-		t.Errorf("posted:\n%s", got[0].text())
+	posted := r.posted(adminChannel)
+	want(t, posted[0].text(), "This plan is held", "members touched", "<@4001>")
+	if len(posted) != 1 || len(posted[0].Components) != 0 {
+		t.Errorf("there is something to press: %+v", posted[0].Components)
 	}
 	want(t, r.run(dara, "audit apply").text(), "This plan is held", "members touched")
 }

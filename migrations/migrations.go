@@ -83,7 +83,17 @@ func Up(ctx context.Context, db *sql.DB, dialect Dialect) (done Done, err error)
 	if at, err = look(ctx, db, dialect, newest); err != nil || at == newest {
 		return from(at, at), err
 	}
-	if err := dialect.upOurs(ctx, db); err != nil {
+	steps, err := fs.Sub(files, dialect.String())
+	if err != nil {
+		return done, err
+	}
+	provider, err := goose.NewProvider(dialect.goose(), db, steps, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return done, err
+	}
+	// The queue comes first: SQLite reads the whole schema again after each change of it, and the queue's changes are many. Before it, asking
+	// for our version makes the table that holds it, by which a database is known that was left half-way.
+	if _, err := provider.GetDBVersion(ctx); err != nil {
 		return done, err
 	}
 	if at.queue < newest.queue {
@@ -91,24 +101,14 @@ func Up(ctx context.Context, db *sql.DB, dialect Dialect) (done Done, err error)
 			return done, err
 		}
 	}
+	if _, err := provider.Up(ctx); err != nil {
+		return done, err
+	}
 	return from(at, newest), nil
 }
 
 func from(at, to versions) Done {
 	return Done{From: at.ours, To: to.ours, QueueFrom: at.queue, QueueTo: to.queue}
-}
-
-func (d Dialect) upOurs(ctx context.Context, db *sql.DB) error {
-	steps, err := fs.Sub(files, d.String())
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(d.goose(), db, steps, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return err
-	}
-	_, err = provider.Up(ctx)
-	return err
 }
 
 // Check changes nothing: it is nil if the database is up to date, else storage.ErrOutdated, ErrNewer or ErrForeign.
@@ -152,18 +152,18 @@ func (d Dialect) newest() (newest versions, err error) {
 // look reads which versions the database has, without changing anything: 0 for an empty one.
 func look(ctx context.Context, db *sql.DB, dialect Dialect, newest versions) (at versions, err error) {
 	tables := `SELECT COUNT(*), COALESCE(SUM(CASE WHEN name = 'gatecamp' THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN name = 'goose_db_version' THEN 1 ELSE 0 END), 0),
-		COALESCE(SUM(CASE WHEN name = 'river_migration' THEN 1 ELSE 0 END), 0) FROM `
+		COALESCE(SUM(CASE WHEN name = 'river_migration' THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN name LIKE 'river\_%' ESCAPE '\' THEN 1 ELSE 0 END), 0) FROM `
 	switch dialect {
 	case Postgres:
 		tables += `(SELECT table_name AS name FROM information_schema.tables WHERE table_schema = current_schema() AND table_type = 'BASE TABLE') t`
 	case SQLite:
 		tables += `sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`
 	}
-	var all, ours, counted, queue int
-	if err := db.QueryRowContext(ctx, tables).Scan(&all, &ours, &counted, &queue); err != nil {
+	var all, ours, counted, queue, queues int
+	if err := db.QueryRowContext(ctx, tables).Scan(&all, &ours, &counted, &queue, &queues); err != nil {
 		return at, err
 	}
-	if ours == 0 && all > counted {
+	if ours == 0 && (all > counted+queues || queues > 0 && counted == 0) {
 		return at, problem.New(problem.Usage, "the database belongs to another program: it has tables, and none of them is ours; nothing was changed",
 			"name an empty database, or a schema of its own").Because(storage.ErrForeign)
 	}

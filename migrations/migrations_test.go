@@ -52,6 +52,10 @@ func openSQLite(t *testing.T, path string) *sql.DB {
 	t.Helper()
 	db := connect(t, "sqlite", "file:"+path+"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=foreign_keys(1)&_pragma=recursive_triggers(1)")
 	db.SetMaxOpenConns(1)
+	// The first connection switches the file to write-ahead logging, and for that SQLite does not wait while another works.
+	if err := db.PingContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	return db
 }
 
@@ -171,6 +175,37 @@ func TestAnotherProgramsDatabaseIsLeftAsItIs(t *testing.T) {
 			t.Errorf("it was changed:\n%s", after)
 		}
 	})
+}
+
+func TestAnotherProgramsQueueIsLeftAsItIs(t *testing.T) {
+	eachDialect(t, func(t *testing.T, dialect migrations.Dialect, open func() *sql.DB) {
+		db := open()
+		exec(t.Context(), t, db, `CREATE TABLE river_job (id INTEGER)`)
+		if _, err := migrations.Up(t.Context(), db, dialect); !errors.Is(err, storage.ErrForeign) {
+			t.Errorf("another program's queue: %v, want ErrForeign", err)
+		}
+	})
+}
+
+// As a process leaves it that was killed between the queue's tables and ours.
+func TestADatabaseThatWasLeftHalfWayIsFinished(t *testing.T) {
+	db := openSQLite(t, filepath.Join(t.TempDir(), "gatecamp.db"))
+	for _, statement := range []string{
+		`CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, tstamp TIMESTAMP DEFAULT (datetime('now')))`,
+		`INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1)`,
+		`CREATE TABLE river_migration (id integer PRIMARY KEY, created_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, version integer NOT NULL)`,
+		`CREATE UNIQUE INDEX river_migration_version_idx ON river_migration (version)`,
+		`INSERT INTO river_migration (version) VALUES (1)`,
+	} {
+		exec(t.Context(), t, db, statement)
+	}
+	done, err := migrations.Up(t.Context(), db, migrations.SQLite)
+	if err != nil || done.From != 0 || done.To == 0 || done.QueueFrom != 1 || done.QueueTo <= 1 {
+		t.Errorf("finished as %+v, %v", done, err)
+	}
+	if err := migrations.Check(t.Context(), db, migrations.SQLite); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
 }
 
 func TestAnEndedContextMigratesNothing(t *testing.T) {

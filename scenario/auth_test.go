@@ -106,7 +106,7 @@ func (a *liveAuth) ask(order map[string]any) (map[string]any, error) {
 	return a.hear()
 }
 
-// inAuth is what happens in Alliance Auth: aa start · aa user NAME ID GROUP… [superuser] · aa groups NAME +GROUP -GROUP · aa update-all ·
+// inAuth is what happens in Alliance Auth: aa start · aa group NAME · aa user NAME ID GROUP… [superuser] · aa groups NAME +GROUP -GROUP · aa update-all ·
 // aa idle, until its worker has nothing to do.
 func (s *story) inAuth(a []string) error {
 	if a[0] == "start" {
@@ -128,6 +128,9 @@ func (s *story) inAuth(a []string) error {
 			}
 		}
 		_, err := s.live.ask(map[string]any{"do": "groups", "name": a[1], "add": some(add), "remove": some(remove)})
+		return err
+	case "group":
+		_, err := s.live.ask(map[string]any{"do": "group", "name": a[1]})
 		return err
 	case "update-all":
 		_, err := s.live.ask(map[string]any{"do": "update_all"})

@@ -31,9 +31,10 @@
 //	crash [NAME] · stop [NAME] · ends [NAME] CODE    SIGKILL · SIGTERM, and it must end as a stopped one · it ends by itself
 //	logs [NAME] "text" · metric 'name{labels}' VALUE
 //	begin NAME ARGS… · signal NAME int|term|stop|cont    a command of the program beside the story; ends NAME CODE waits for it
+//	released                           beside serve: bind, set live.yaml, a report, and its acknowledgement
 //	finds ID "text"                    in the member's findings
 //	within SECONDS                     every look so far ended so soon after its event
-//	aa start · aa user NAME ID GROUP… [superuser] · aa groups NAME +GROUP -GROUP · aa update-all · aa idle    a real Alliance Auth
+//	aa start · aa group NAME · aa user NAME ID GROUP… [superuser] · aa groups NAME +GROUP -GROUP · aa update-all · aa idle    a real Alliance Auth
 //	gateway cut|CODE · sessions N      the program's sockets
 //	eventually STEP                    again and again until it succeeds
 //	slash USER "name sub" option=value… · menu USER "name" TARGET · press USER LABEL · press-board USER LABEL · submit USER TEXT…

@@ -301,6 +301,32 @@ func (s *story) metric(a []string) error {
 	return fmt.Errorf("no figure %s %s in\n%s", a[0], a[1], text)
 }
 
+// released is what an operator does beside a serving process before anything may be changed: the policy is live.yaml of the shared world.
+func (s *story) released() error {
+	for _, args := range [][]string{
+		{"bind", "add", "--all-proposed", "--reason", "compared with Auth"},
+		{"policy", "set", "live.yaml", "--reason", "as agreed"},
+		{"audit", "run"},
+	} {
+		if output, code, err := s.run(args...); err != nil || code != 0 {
+			return fmt.Errorf("%q exits %d, %w:\n%s", args, code, err, output)
+		}
+	}
+	// The newest report is the one under the policy that is now in force.
+	output, _, err := s.run("audit", "history", "--json", "--limit", "1")
+	if err != nil {
+		return err
+	}
+	var newest struct{ Run int64 }
+	if err := json.Unmarshal([]byte(output), &newest); err != nil {
+		return err
+	}
+	if output, code, err := s.run("audit", "acknowledge", strconv.FormatInt(newest.Run, 10), "--reason", "read it"); err != nil || code != 0 {
+		return fmt.Errorf("the report is not acknowledged: %d, %w:\n%s", code, err, output)
+	}
+	return nil
+}
+
 // within holds that every look so far ended so many seconds after its event, at most; there must have been one.
 func (s *story) within(a []string) error {
 	p, err := s.process("serve")

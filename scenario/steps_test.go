@@ -94,6 +94,7 @@ func (s *story) verbs() map[string]struct {
 		"want":        {1, func(a []string) error { return s.want(a[0]) }},
 
 		"serve":       {0, s.serve},
+		"released":    {0, func([]string) error { return s.released() }},
 		"finds":       {2, s.finds},
 		"within":      {1, s.within},
 		"aa":          {1, s.inAuth},

@@ -143,7 +143,8 @@ func (s *story) begin() {
 	s.gate = newGate(s.t, discord.APIURL())
 	s.write("auth.json", inSnapshot(w.Auth))
 	s.write("policy.yaml", w.Policy)
-	for _, f := range s.archive.Files {
+	for _, f := range slices.Concat(txtar.Parse(s.shared).Files, s.archive.Files) {
+		s.files[f.Name] = f.Data
 		if !slices.Contains(worldFiles, f.Name) && strings.HasSuffix(f.Name, ".yaml") {
 			s.write(f.Name, f.Data)
 		}

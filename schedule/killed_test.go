@@ -3,7 +3,6 @@ package schedule
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +23,7 @@ const victimFile = "GATECAMP_TEST_VICTIM"
 type stuck struct{ *sender }
 
 func (stuck) Post(context.Context, secret.String, notify.Message, ...notify.File) error {
-	fmt.Println("at work")
+	_, _ = os.Stdout.WriteString("at work\n")
 	select {}
 }
 
@@ -68,8 +67,9 @@ func TestAMessageInTheHandOfAKilledProcessIsDelivered(t *testing.T) {
 	if err := victim.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(out)
-	for lines.Scan() && !strings.Contains(lines.Text(), "at work") {
+	working := false
+	for lines := bufio.NewScanner(out); !working && lines.Scan(); {
+		working = strings.Contains(lines.Text(), "at work")
 	}
 	if err := victim.Process.Kill(); err != nil {
 		t.Fatal(err)

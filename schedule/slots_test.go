@@ -240,7 +240,7 @@ func TestARunWhoseLineCannotBeginItIsHandedOverAgain(t *testing.T) {
 	p.start(t)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for late := time.After(20 * time.Second); ; {
+	for late := time.After(time.Minute); ; {
 		select {
 		case <-p.line.started:
 			_, text := p.jobs(t)

@@ -1,6 +1,6 @@
 """A real Alliance Auth at work: its database, its Discord service, its Celery worker, and somebody who changes things in it.
 
-Reads one JSON object a line and answers each with one line: {"do": "user" | "groups" | "update_all" | "busy"}. Ends with its input.
+Reads one JSON object a line and answers each with one line: {"do": "group" | "user" | "groups" | "update_all" | "busy"}. Ends with its input.
 
 What must stay true: whatever happens in Discord is done by Auth's own tasks in Auth's own worker, never by this script.
 """
@@ -104,6 +104,11 @@ def user(name, discord, groups=(), superuser=False):
     return {"state": one.profile.state.name, "access": one.has_perm("discord.access_discord")}
 
 
+def group(name):
+    """A group that nobody is in yet."""
+    return {"id": named(name).id}
+
+
 def named(group):
     from django.contrib.auth.models import Group
 
@@ -141,7 +146,7 @@ def busy():
     return {"tasks": queued + at_work}
 
 
-ORDERS = {"user": user, "groups": groups, "update_all": update_all, "busy": busy}
+ORDERS = {"group": group, "user": user, "groups": groups, "update_all": update_all, "busy": busy}
 
 if __name__ == "__main__":
     main()

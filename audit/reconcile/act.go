@@ -269,11 +269,17 @@ func (e *Engine) lookAgain(ctx context.Context, r *Report, id snowflake.ID, guil
 	wish := Wish{Act: r.Look.Scene.Ordered, Again: true, Of: []snowflake.ID{id}}
 	var g *gathered
 	var sides errgroup.Group
-	sides.Go(func() (err error) {
+	ask := func() (err error) {
 		g, err = e.gather(ctx, wish)
 		return err
-	})
+	}
+	if r.live() { // a live read of a member does not wait for its turn: both sides are of one moment
+		sides.Go(ask)
+	}
 	guild, member, err := guilds.Member(ctx, id)
+	if err == nil && !r.live() { // a run's read may have waited long: what was known before it is not asked now
+		sides.Go(ask)
+	}
 	failed := sides.Wait()
 	switch {
 	case errors.Is(err, ErrNoMember):

@@ -164,7 +164,7 @@ func ours(ctx context.Context, c Config) (err error) {
 	defer func() { err = errors.Join(err, db.Close()) }()
 	var tables, known int
 	err = db.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(SUM(name = 'gatecamp'), 0) FROM sqlite_master
-		WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'goose_db_version'`).Scan(&tables, &known)
+		WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'goose_db_version' AND name NOT LIKE 'river\_%' ESCAPE '\'`).Scan(&tables, &known)
 	if err != nil {
 		return translate(ctx, err)
 	}
