@@ -160,6 +160,14 @@ func (t inTime) Members(ctx context.Context, ids []snowflake.ID) (audit.Guild, [
 	return guild, members, err
 }
 
+// Counted satisfies reconcile.Counting, where the guild does.
+func (t inTime) Counted(ctx context.Context) (reconcile.Picture, error) {
+	if c, is := t.LiveGuilds.(reconcile.Counting); is {
+		return c.Counted(ctx)
+	}
+	return t.Known(ctx)
+}
+
 // look looks at a batch and sees to what is left to do about it. Only what must stop the whole guild is an error.
 func (g *Guild) look(ctx context.Context, b batch) error {
 	defer g.box.done(b)

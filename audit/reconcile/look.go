@@ -66,7 +66,7 @@ func (e *Engine) gather(ctx context.Context, w Wish) (*gathered, error) {
 		if w.Of == nil {
 			g.directory, g.authError = e.auth.Read(ctx)
 		} else {
-			g.directory, g.authError = readCurrent(ctx, e.auth)
+			g.directory, g.authError = e.askAuth(ctx)
 		}
 		return nil
 	})

@@ -70,7 +70,7 @@ func (e *Engine) HeldNow(ctx context.Context, p *storage.Plan) (codes []string, 
 	switch o.Gate {
 	case audit.Lock, audit.Pause:
 		codes = append(codes, o.Gate.String())
-	case audit.DryRun, audit.Roster, audit.NothingWanted:
+	case audit.DryRun, audit.Roster, audit.NothingWanted, audit.Outage, audit.Fight:
 	default:
 		ack, err := e.db.Acknowledged(ctx, e.cfg.Guild)
 		if err != nil {
