@@ -39,7 +39,7 @@
 //	gateway cut|CODE · sessions N      the program's sockets
 //	eventually STEP                    again and again until it succeeds
 //	slash USER "name sub" option=value… · menu USER "name" TARGET · press USER LABEL · press-board USER LABEL · submit USER TEXT…
-//	forge USER CUSTOM-ID               what people do in Discord
+//	                                   what people do in Discord
 //	answers "text" · conceals "text"   of the last answer to a person · shows "text" · hides "text": of the admin channel
 //	setting NAME VALUE
 //	world NAME                         what the archive leaves out is as in testdata/worlds/NAME.txtar

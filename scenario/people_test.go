@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -198,20 +197,6 @@ func (s *story) pressBoard(a []string) error {
 		s.reply, err = s.discord.PressMessage(s.t.Context(), message, discordtest.PressCall{User: loose(a[0]), Locale: s.locale, CustomID: custom})
 		return err
 	})
-}
-
-// forge presses a button that nobody made: forge USER CUSTOM-ID, on the newest message of the admin channel.
-func (s *story) forge(a []string) error {
-	messages, err := s.board()
-	if err != nil || len(messages) == 0 {
-		return errors.Join(err, errors.New("nothing in the admin channel"))
-	}
-	newest, err := idIn(messages[0])
-	if err != nil {
-		return err
-	}
-	s.reply, err = s.discord.PressMessage(s.t.Context(), newest, discordtest.PressCall{User: loose(a[0]), Locale: s.locale, CustomID: a[1]})
-	return err
 }
 
 // submit fills in the modal of the last answer, its inputs in order: submit USER TEXT….

@@ -116,7 +116,6 @@ func (s *story) verbs() map[string]struct {
 		"menu":        {3, s.menu},
 		"press":       {2, s.press},
 		"press-board": {2, s.pressBoard},
-		"forge":       {2, s.forge},
 		"submit":      {2, s.submit},
 		"answers":     {1, func(a []string) error { return s.answers(a[0], true) }},
 		"conceals":    {1, func(a []string) error { return s.answers(a[0], false) }},
