@@ -28,11 +28,15 @@ type watched struct {
 func (a *watched) watch(w *world) (stop func()) {
 	watch := NewAuthWatch(AuthWatchConfig{
 		Digest: func(context.Context) (string, error) {
-			a.digests++
 			time.Sleep(a.slow)
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			a.digests++
 			return a.digest, a.broken
 		},
 		Changed: func(_ context.Context, since time.Time) ([]snowflake.ID, bool, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
 			a.reads = append(a.reads, since)
 			return a.changed, a.everybody, nil
 		},
@@ -62,7 +66,7 @@ func TestOnlyAccountsThatChangedInAuthAreLookedAt(t *testing.T) {
 			t.Fatalf("%d looks and %d reads of an Auth that does not change", len(w.looks), len(a.reads))
 		}
 		changed := time.Now()
-		a.digest, a.changed = "two", []snowflake.ID{4, 5}
+		w.set(func() { a.digest, a.changed = "two", []snowflake.ID{4, 5} })
 		w.pass(time.Minute + time.Second)
 		for _, id := range a.changed {
 			if looks := w.wantLooks(id, 1); looks[0].began.Sub(changed) > time.Minute+time.Second {
@@ -83,7 +87,7 @@ func TestAChangeThatEveryVerdictMayDependOnHasEverybodyLookedAt(t *testing.T) {
 		w.settled()
 		a := &watched{digest: "one"}
 		defer a.watch(w)()
-		a.digest, a.everybody, a.changed = "two", true, []snowflake.ID{4}
+		w.set(func() { a.digest, a.everybody, a.changed = "two", true, []snowflake.ID{4} })
 		w.pass(2 * time.Minute)
 		w.wantSweeps(reconcile.KindCatchUp)
 		w.wantLooks(4, 0)
@@ -96,9 +100,9 @@ func TestAnAuthThatCannotBeComparedIsToldOnceAndAtItsRecovery(t *testing.T) {
 		w.settled()
 		a := &watched{digest: "one"}
 		defer a.watch(w)()
-		a.broken = errors.New("no route to host")
+		w.set(func() { a.broken = errors.New("no route to host") })
 		w.pass(10 * time.Minute)
-		a.broken, a.digest, a.changed = nil, "two", []snowflake.ID{7}
+		w.set(func() { a.broken, a.digest, a.changed = nil, "two", []snowflake.ID{7} })
 		w.pass(2 * time.Minute)
 		if !slices.Equal(a.told, []string{TroubleAuth, TroubleAuthBack}) {
 			t.Errorf("told %q", a.told)
