@@ -150,6 +150,7 @@ func (b *botBench) serve(ctx context.Context, dir, policy string, more map[strin
 	for name, value := range more {
 		t.set[name] = value
 	}
+	t.owner = &console{now: time.Now, user: b.user} // the local Discord's clock is the real one too
 	s := &served{benchTable: t, guild: t.server.GuildIDs()[0].String()}
 	defer func() {
 		if err != nil {
