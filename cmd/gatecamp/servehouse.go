@@ -222,8 +222,8 @@ func (h *house) learn(r *reconcile.Report) {
 		return
 	}
 	h.t.state.learned(h.id, r)
-	if r.Look.AuthError == nil && r.Look.Scene != nil {
-		h.seen.Store(r.Look.Scene.Auth)
+	if d := r.Look.Auth(); d != nil {
+		h.seen.Store(d)
 	}
 }
 
