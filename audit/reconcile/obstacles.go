@@ -67,11 +67,9 @@ func (e *Engine) HeldNow(ctx context.Context, p *storage.Plan) (codes []string, 
 	if err != nil {
 		return nil, err
 	}
-	switch o.Gate {
-	case audit.Lock, audit.Pause:
+	if o.Gate != 0 {
 		codes = append(codes, o.Gate.String())
-	case audit.DryRun, audit.Roster, audit.NothingWanted:
-	default:
+	} else {
 		ack, err := e.db.Acknowledged(ctx, e.cfg.Guild)
 		if err != nil {
 			return nil, err
