@@ -168,6 +168,12 @@ func (t inTime) Counted(ctx context.Context) (reconcile.Picture, error) {
 	return t.Known(ctx)
 }
 
+// Visible satisfies reconcile.Sighted.
+func (t inTime) Visible() bool {
+	s, knows := t.LiveGuilds.(reconcile.Sighted)
+	return !knows || s.Visible()
+}
+
 // look looks at a batch and sees to what is left to do about it. Only what must stop the whole guild is an error.
 func (g *Guild) look(ctx context.Context, b batch) error {
 	defer g.box.done(b)

@@ -91,6 +91,8 @@ func (s *story) verbs() map[string]struct {
 		"calls":       {2, s.calls},
 		"posted":      {1, func(a []string) error { return s.posted(a[0], true) }},
 		"unposted":    {1, func(a []string) error { return s.posted(a[0], false) }},
+		"told":        {2, func(a []string) error { return s.told(a, true) }},
+		"untold":      {2, func(a []string) error { return s.told(a, false) }},
 		"want":        {1, func(a []string) error { return s.want(a[0]) }},
 
 		"serve":       {0, s.serve},
@@ -114,7 +116,6 @@ func (s *story) verbs() map[string]struct {
 		"menu":        {3, s.menu},
 		"press":       {2, s.press},
 		"press-board": {2, s.pressBoard},
-		"forge":       {2, s.forge},
 		"submit":      {2, s.submit},
 		"answers":     {1, func(a []string) error { return s.answers(a[0], true) }},
 		"conceals":    {1, func(a []string) error { return s.answers(a[0], false) }},

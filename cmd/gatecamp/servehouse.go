@@ -189,6 +189,9 @@ func (h *house) Looked(r *reconcile.Report) {
 // Trouble is told by the keeper, which has logged it; it does not wait.
 func (h *house) Trouble(_ snowflake.ID, code, detail string) {
 	h.t.counts.troubles.WithLabelValues(h.id.String(), code).Inc()
+	if code == bot.TroubleAuthWait {
+		h.t.state.judge(detail, h.t.now(), h.id)
+	}
 	if h.board != nil {
 		h.board.Trouble(h.id, code, detail)
 	}
@@ -221,7 +224,7 @@ func (h *house) learn(r *reconcile.Report) {
 	if r == nil || r.Look == nil {
 		return
 	}
-	h.t.state.learned(h.id, r)
+	h.t.state.judge(r.Look.Verdict.Health.String(), r.Look.At, h.id)
 	if r.Look.AuthError == nil && r.Look.Scene != nil {
 		h.seen.Store(r.Look.Scene.Auth)
 	}
