@@ -50,7 +50,7 @@ func newHouse(t *tenure, id snowflake.ID) *house {
 	if h.settings.AdminChannelID != 0 {
 		h.board = bot.NewBoard(bot.BoardConfig{
 			Guild: id, Channel: h.settings.AdminChannelID, Post: t.client, Memory: t.db, Printer: t.texts.For(h.settings.Locale), Summary: summaryOf, Names: h.names,
-			Givers: t.db, Log: h.log,
+			Givers: t.db, Log: t.log,
 		})
 	}
 	h.keeper = bot.New(bot.Config{
