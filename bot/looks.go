@@ -31,6 +31,7 @@ func (g *Guild) dispatch(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for ctx.Err() == nil {
+		g.absorb()
 		g.triage()
 		b, next := g.next(room{urgent: urgent < looksUrgent, others: others < looksOthers, hold: g.runner.about()})
 		if len(b.ids) > 0 {

@@ -386,7 +386,7 @@ func (m *mirror) picture() (g audit.Guild, members []audit.Member, complete bool
 }
 
 // copiedAtOnce is how many members are copied before the goroutine that reads the gateway gets its turn.
-const copiedAtOnce = 4096
+const copiedAtOnce = 1024
 
 // unsorted copies what is known. The reader waits for a part of it and not for all; what changes meanwhile is in it or not.
 func (m *mirror) unsorted() (g audit.Guild, members []audit.Member, complete bool) {
