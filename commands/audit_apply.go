@@ -206,6 +206,10 @@ func membersIn(p *storage.Plan) (ids []snowflake.ID) {
 
 // planAnswer is a plan as a card.
 func planAnswer(p *i18n.Printer, plan *storage.Plan, names map[snowflake.ID]Person) (*answer, error) {
+	if doable := reconcile.Unfought(plan); len(doable) > 0 { // a fight holds one member's role, and not the rest
+		whole := *plan
+		whole.Actions, plan = doable, &whole
+	}
 	b, members := blastOf(plan)
 	a := &answer{
 		tone: toneWarn, title: p.T(i18n.AuditPlanTitle, i18n.Args{"Run": plan.Run}), text: p.T(i18n.AuditPlanText, i18n.Args{"Changes": p.N(i18n.CountChanges, len(plan.Actions)), "Members": p.N(i18n.CountMembers, members)}),

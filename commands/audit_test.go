@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disgoorg/disgo/discord"
+	"github.com/disgoorg/disgo/rest"
 	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/audit"
@@ -157,11 +159,12 @@ func TestStatusSaysWhatIsRunningAndWhatHoldsChanges(t *testing.T) {
 	r.house.Status = func() Status {
 		return Status{
 			Connected: true, Complete: true, Inbox: 3, Oldest: 2 * time.Second, Overflowed: 1, Looks: 40, Schedule: "@every 6h", Next: r.now().Add(time.Hour),
-			WebhookDead: r.now(), Opened: []string{"audit"},
+			WebhookDead: r.now(),
 		}
 	}
+	r.house.REST = opened{r.api}
 	r.grant(dara, audit.RightViewRuns)
-	want(t, r.run(dara, "audit status").text(), "nobody has acknowledged", "No run is at work", "Auth has not been read", "3 members", "overflowed 1 time", "@every 6h", "GATECAMP_WEBHOOK_URL", "/audit")
+	want(t, r.run(dara, "audit status").text(), "nobody has acknowledged", "No run is at work", "Auth has not been read", "3 members", "overflowed 1 time", "@every 6h", "GATECAMP_WEBHOOK_URL", "`/audit` is shown to everybody")
 	r.released()
 	_, err := r.db.Pause(t.Context(), guildID, storage.Author{Actor: "discord:1002", Origin: "command", Reason: "Auth *looks* wrong @everyone", At: r.now()})
 	r.must(err)
@@ -386,4 +389,16 @@ func TestARightTakenBetweenThePressAndTheWorkStopsTheRun(t *testing.T) {
 	if len(all) != 1 || all[0].User != "discord:1001" {
 		t.Errorf("recorded %+v", all)
 	}
+}
+
+// opened is a guild whose settings show /audit to everybody.
+type opened struct{ rest.Rest }
+
+func (o opened) GetGuildCommandsPermissions(application, guild snowflake.ID, opts ...rest.RequestOpt) ([]discord.ApplicationCommandPermissions, error) {
+	commands, err := o.GetGuildCommands(application, guild, false, opts...)
+	if err != nil {
+		return nil, err
+	}
+	everybody := discord.ApplicationCommandPermissionRole{RoleID: guild, Permission: true}
+	return []discord.ApplicationCommandPermissions{{ID: commands[0].ID(), Permissions: []discord.ApplicationCommandPermission{everybody}}}, nil
 }

@@ -27,6 +27,8 @@ type Roles interface {
 	RightsMemory
 	Subscribers
 	Retention
+	Blocks
+	BlockReads
 }
 
 // Together joins calls of several roles into one transaction, so that what belongs together is seen and kept together, and a disk is
