@@ -120,7 +120,9 @@ func order(k *kept, slot, now time.Time, first bool) storage.Order {
 	if o.Mode == "" || first {
 		o.Mode = modeReport
 	}
-	o.DryRun = o.Mode == modeReport
+	if o.Mode == modeReport { // what the policy wants is told, and not done
+		o.Mode, o.DryRun = "", true
+	}
 	if k.Deadline > 0 {
 		o.Deadline = now.Add(k.Deadline)
 	}
