@@ -13,16 +13,14 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/alicebob/miniredis/v2"
-
 	"gatecamp/internal/secret"
 	"gatecamp/storage/postgres"
 )
 
-// TestStoriesOfTheFleet are told on Postgres: several replicas, and a database that goes away.
+// TestStoriesOfTheFleet are told on Postgres and Redis: several replicas, and servers that go away.
 func TestStoriesOfTheFleet(t *testing.T) {
-	if os.Getenv("GATECAMP_TEST_POSTGRES_URL") == "" {
-		t.Skip("GATECAMP_TEST_POSTGRES_URL is not set: needs a Postgres in which databases can be made")
+	if os.Getenv("GATECAMP_TEST_POSTGRES_URL") == "" || os.Getenv("GATECAMP_TEST_REDIS_URL") == "" {
+		t.Skip("GATECAMP_TEST_POSTGRES_URL or GATECAMP_TEST_REDIS_URL is not set: needs a Postgres in which databases can be made, and a Redis")
 	}
 	paths, err := filepath.Glob("testdata/fleet/*.txtar")
 	if err != nil || len(paths) == 0 {
@@ -162,19 +160,23 @@ func (s *story) makeDatabase(address secret.String, name string) error {
 	return err
 }
 
+// redis gives the program a Redis over a link, and takes it away: redis start · redis stop.
 func (s *story) redis(a []string) error {
-	if a[0] == "start" {
-		s.mini = miniredis.NewMiniRedis()
-		if err := s.mini.Start(); err != nil {
-			return err
+	if a[0] == "stop" {
+		if s.counts == nil {
+			return errors.New("there is no Redis")
 		}
-		s.t.Cleanup(s.mini.Close)
-		s.env = append(s.env, "GATECAMP_REDIS_URL=redis://"+s.mini.Addr()+"/0")
+		s.counts.down(true)
 		return nil
 	}
-	if s.mini == nil {
-		return errors.New("there is no Redis")
+	address, err := url.Parse(os.Getenv("GATECAMP_TEST_REDIS_URL"))
+	if err != nil {
+		return err
 	}
-	s.mini.Close()
+	if s.counts, err = s.link(address.Host); err != nil {
+		return err
+	}
+	address.Host = s.counts.listener.Addr().String()
+	s.env = append(s.env, "GATECAMP_REDIS_URL="+address.String())
 	return nil
 }

@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/disgoorg/snowflake/v2"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
@@ -58,9 +57,9 @@ type story struct {
 
 	shared  []byte // the world that the story shares with others
 	procs   map[string]*process
-	db      *link                // to the database; nil: it is a file
-	mini    *miniredis.Miniredis // nil: there is none
-	live    *liveAuth            // nil: what stands in for Auth is a file
+	db      *link     // to the database; nil: it is a file
+	counts  *link     // to Redis; nil: there is none
+	live    *liveAuth // nil: what stands in for Auth is a file
 	locale  string
 	reply   discordtest.Reply // the last answer to a person
 	pressed string            // the custom id that was pressed last
