@@ -156,7 +156,7 @@ func (b *Board) outcome(scene *audit.Scene, o audit.Outcome) string {
 var troubleKeys = map[string]i18n.Key{
 	TroubleOverflow: i18n.BoardOverflow, TroubleSlow: i18n.BoardSlow, TroubleMissed: i18n.BoardMissed, TroubleDrift: i18n.BoardDrift,
 	TroubleLost: i18n.BoardLost, TroubleBack: i18n.BoardBack, TroubleReach: i18n.BoardReach, TroubleLook: i18n.BoardLook,
-	TroubleLookOver: i18n.BoardLookOver, TroubleGaveUp: i18n.BoardGaveUp, TroubleFight: i18n.BoardFight, TroubleAuditLog: i18n.BoardAuditLog,
+	TroubleLookOver: i18n.BoardLookOver, TroubleGaveUp: i18n.BoardGaveUp, TroubleFight: i18n.BoardFight, TroubleAuditLog: i18n.BoardAuditLog, TroubleStore: i18n.BoardStore,
 	TroubleEntries: i18n.BoardEntries, TroubleAuth: i18n.BoardAuth, TroubleAuthBack: i18n.BoardAuthBack, TroubleAuthWait: i18n.BoardAuthWait,
 	TroubleRun: i18n.BoardRun, TroubleGateway: i18n.BoardGateway, TroubleWebhook: i18n.BoardWebhook,
 }
