@@ -138,21 +138,30 @@ func (s *shard) put(h uint64, e *entry) {
 	}
 }
 
-// with is a copy of the shard that has the entry, and room for as much again; what keep does not want is dropped.
+// with is a copy of the shard that has the entry. When it is full it gets room for twice what is still wanted; the rest is dropped.
 func (s *shard) with(h uint64, e *entry, keep func(*entry) bool) *shard {
-	n := 1
+	if s != nil && (s.used+1)*3 <= len(s.tags)*2 {
+		c := &shard{tags: slices.Clone(s.tags), refs: slices.Clone(s.refs), used: s.used}
+		c.put(h, e)
+		return c
+	}
+	wanted := 1
 	if s != nil {
-		n += s.used
+		for _, old := range s.refs {
+			if old != nil && keep(old) {
+				wanted++
+			}
+		}
 	}
 	size := 8
-	for size*2 < n*3 {
+	for size < wanted*2 {
 		size *= 2
 	}
 	c := &shard{tags: make([]uint64, size), refs: make([]*entry, size)}
 	if s != nil {
-		for i, t := range s.tags {
-			if t != 0 && keep(s.refs[i]) {
-				c.put(t, s.refs[i])
+		for i, old := range s.refs {
+			if old != nil && keep(old) {
+				c.put(s.tags[i], old)
 			}
 		}
 	}
@@ -229,7 +238,7 @@ func (x *index) fill(all []*entry) {
 			continue
 		}
 		size := 8
-		for size*2 < len(part)*3 {
+		for size*2 < (len(part)+1)*3 {
 			size *= 2
 		}
 		s := &shard{tags: make([]uint64, size), refs: make([]*entry, size)}
