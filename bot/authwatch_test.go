@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,11 +30,15 @@ type watched struct {
 func (a *watched) watch(w *world) (stop func()) {
 	watch := NewAuthWatch(AuthWatchConfig{
 		Digest: func(context.Context) (string, error) {
-			a.digests++
 			time.Sleep(a.slow)
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			a.digests++
 			return a.digest, a.broken
 		},
 		Changed: func(_ context.Context, since time.Time) ([]snowflake.ID, bool, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
 			a.reads = append(a.reads, since)
 			return a.changed, a.everybody, nil
 		},
@@ -62,7 +68,7 @@ func TestOnlyAccountsThatChangedInAuthAreLookedAt(t *testing.T) {
 			t.Fatalf("%d looks and %d reads of an Auth that does not change", len(w.looks), len(a.reads))
 		}
 		changed := time.Now()
-		a.digest, a.changed = "two", []snowflake.ID{4, 5}
+		w.set(func() { a.digest, a.changed = "two", []snowflake.ID{4, 5} })
 		w.pass(time.Minute + time.Second)
 		for _, id := range a.changed {
 			if looks := w.wantLooks(id, 1); looks[0].began.Sub(changed) > time.Minute+time.Second {
@@ -83,7 +89,7 @@ func TestAChangeThatEveryVerdictMayDependOnHasEverybodyLookedAt(t *testing.T) {
 		w.settled()
 		a := &watched{digest: "one"}
 		defer a.watch(w)()
-		a.digest, a.everybody, a.changed = "two", true, []snowflake.ID{4}
+		w.set(func() { a.digest, a.everybody, a.changed = "two", true, []snowflake.ID{4} })
 		w.pass(2 * time.Minute)
 		w.wantSweeps(reconcile.KindCatchUp)
 		w.wantLooks(4, 0)
@@ -96,9 +102,9 @@ func TestAnAuthThatCannotBeComparedIsToldOnceAndAtItsRecovery(t *testing.T) {
 		w.settled()
 		a := &watched{digest: "one"}
 		defer a.watch(w)()
-		a.broken = errors.New("no route to host")
+		w.set(func() { a.broken = errors.New("no route to host") })
 		w.pass(10 * time.Minute)
-		a.broken, a.digest, a.changed = nil, "two", []snowflake.ID{7}
+		w.set(func() { a.broken, a.digest, a.changed = nil, "two", []snowflake.ID{7} })
 		w.pass(2 * time.Minute)
 		if !slices.Equal(a.told, []string{TroubleAuth, TroubleAuthBack}) {
 			t.Errorf("told %q", a.told)
@@ -114,20 +120,41 @@ func TestAComparisonIsNeverOnTopOfAnother(t *testing.T) {
 		a := &watched{digest: "one", slow: 150 * time.Second}
 		defer a.watch(w)()
 		w.pass(10 * time.Minute)
-		if a.digests > 5 {
-			t.Errorf("%d comparisons of 150 s in 10 min", a.digests)
-		}
+		w.set(func() {
+			if a.digests > 5 {
+				t.Errorf("%d comparisons of 150 s in 10 min", a.digests)
+			}
+		})
 	})
 }
 
 // pulses are connections that a test lets die.
 type pulses struct {
+	mu        sync.Mutex
 	list      []Pulse
 	reconnect []int
 }
 
-func (p *pulses) Pulses() []Pulse     { return p.list }
-func (p *pulses) Reconnect(shard int) { p.reconnect = append(p.reconnect, shard) }
+func (p *pulses) Pulses() []Pulse {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.list)
+}
+
+func (p *pulses) Reconnect(shard int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reconnect = append(p.reconnect, shard)
+}
+
+// after lets time pass and says which connections were closed by then.
+func (p *pulses) after(d time.Duration) []int {
+	time.Sleep(d)
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.reconnect)
+}
 
 func TestADeadConnectionIsClosedOnceSoThatItResumes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -137,29 +164,25 @@ func TestADeadConnectionIsClosedOnceSoThatItResumes(t *testing.T) {
 			{Shard: 1, Acked: now.Add(time.Hour), Heard: now},             // quiet, and nothing has to happen
 			{Shard: 2, Acked: now.Add(time.Hour), Heard: now, Busy: true}, // quiet where something always happens
 		}}
-		var told []string
-		c := Canary{Gateway: p, Trouble: func(code, _ string) { told = append(told, code) }}
+		var told atomic.Int32
+		c := Canary{Gateway: p, Trouble: func(string, string) { told.Add(1) }}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() {
 			_ = c.Run(ctx)
 			close(ended)
 		}()
-		time.Sleep(110 * time.Second)
-		synctest.Wait()
-		if len(p.reconnect) != 0 {
-			t.Errorf("closed %v too early", p.reconnect)
+		if closed := p.after(110 * time.Second); len(closed) != 0 {
+			t.Errorf("closed %v too early", closed)
 		}
-		time.Sleep(20 * time.Second)
-		synctest.Wait()
-		if !slices.Equal(p.reconnect, []int{0}) {
-			t.Errorf("closed %v, want the dead one", p.reconnect)
+		if closed := p.after(20 * time.Second); !slices.Equal(closed, []int{0}) {
+			t.Errorf("closed %v, want the dead one", closed)
 		}
+		p.mu.Lock()
 		p.list[0].Acked = now.Add(time.Hour)
-		time.Sleep(9 * time.Minute)
-		synctest.Wait()
-		if !slices.Equal(p.reconnect, []int{0, 2}) || len(told) != 2 {
-			t.Errorf("closed %v, told %v", p.reconnect, told)
+		p.mu.Unlock()
+		if closed := p.after(9 * time.Minute); !slices.Equal(closed, []int{0, 2}) || told.Load() != 2 {
+			t.Errorf("closed %v, told %d times", closed, told.Load())
 		}
 		stop()
 		<-ended

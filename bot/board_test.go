@@ -313,6 +313,82 @@ func TestAPrivilegedRoleIsALineWithinTwoSecondsAndTheRestIsGathered(t *testing.T
 	})
 }
 
+func TestAPrivilegedRoleThatIsGivenAgainIsToldAgain(t *testing.T) {
+	gone := func(closed bool) *reconcile.Report {
+		r := seenBy(storage.Run{})
+		r.Seen = []snowflake.ID{1002}
+		if !closed { // Auth cannot be believed: nothing is known to have ended
+			r.Look.Verdict.Health = audit.Blind
+		}
+		return r
+	}
+	taken := func() *reconcile.Report {
+		r := seenBy(storage.Run{}, stranger(1002, true))
+		r.Outcomes = []audit.Outcome{{Action: audit.Action{Kind: audit.RemoveRole, Member: 1002, Role: 11}, Result: audit.Done}}
+		return r
+	}
+	for name, c := range map[string]struct {
+		first, between *reconcile.Report
+		messages       int
+	}{
+		"a person took it away":         {seenBy(storage.Run{}, stranger(1002, true)), gone(true), 2},
+		"we took it away":               {taken(), gone(true), 2},
+		"we did, and it was back first": {taken(), nil, 2},
+		"nothing is known of Auth":      {seenBy(storage.Run{}, stranger(1002, true)), gone(false), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &wall{}
+				b := posts(t, w, &shelf{kept: map[string][]byte{}})
+				b.Looked(c.first)
+				time.Sleep(2 * time.Second)
+				if c.between != nil {
+					b.Looked(c.between)
+				}
+				b.Looked(seenBy(storage.Run{}, stranger(1002, true)))
+				time.Sleep(2 * time.Second)
+				synctest.Wait()
+				if w.total() != c.messages {
+					t.Errorf("%d messages, want %d", w.total(), c.messages)
+				}
+			})
+		})
+	}
+}
+
+func TestAnAlertSaysWhatCameOfIt(t *testing.T) {
+	action := audit.Action{Kind: audit.RemoveRole, Member: 1002, Role: 11}
+	for name, c := range map[string]struct {
+		change func(*reconcile.Report)
+		want   string
+	}{
+		"it was taken": {func(r *reconcile.Report) { r.Outcomes = []audit.Outcome{{Action: action, Result: audit.Done}} }, "remove `Dir'ector`: done."},
+		"a gate holds it": {func(r *reconcile.Report) {
+			r.Plan.Actions = []audit.Planned{{Action: action, Held: []audit.By{{Gate: audit.Pause}}}}
+		}, "Nothing was taken: the pause"},
+		"the policy only reports": {func(*reconcile.Report) {}, "Nothing was taken; `/explain` says why."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &wall{}
+				b := posts(t, w, &shelf{kept: map[string][]byte{}})
+				r := seenBy(storage.Run{}, stranger(1002, true))
+				c.change(r)
+				b.Looked(r)
+				synctest.Wait()
+				if got := w.shows(1); !strings.Contains(got, c.want) {
+					t.Errorf("%q is missing:\n%s", c.want, got)
+				}
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				if w.total() != 1 {
+					t.Errorf("it is told a second time: %s", w.shows(2))
+				}
+			})
+		})
+	}
+}
+
 func TestATroubleIsToldOnceAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wall{}

@@ -76,9 +76,10 @@ func (b *Board) lines(r *reconcile.Report) (alerts, others []boardLine) {
 		return nil, nil
 	}
 	scene := r.Look.Scene
+	var told []snowflake.ID // of alerts
 	for i := range r.Decisions {
 		d := &r.Decisions[i]
-		if !d.Category.IsFinding() || !b.isNew(fmt.Sprint(d.Member, d.Category, d.Held)) {
+		if !d.Category.IsFinding() || !b.isNew(d.Member, fmt.Sprint(d.Category, d.Held)) {
 			continue
 		}
 		line := boardLine{member: d.Member, main: mainOf(scene.Auth, d.Member)}
@@ -92,13 +93,46 @@ func (b *Board) lines(r *reconcile.Report) (alerts, others []boardLine) {
 		}
 		names, ids := roleNames(scene.Guild.Roles, d.Alarming)
 		args["Roles"], line.roles = b.cfg.Printer.List(names), ids
-		line.text = b.cfg.Printer.T(i18n.BoardAlert, args)
+		line.text = b.cfg.Printer.T(i18n.BoardAlert, args) + " " + b.cameTo(r, d)
 		alerts = append(alerts, line)
+		told = append(told, d.Member)
 	}
 	for _, o := range r.Outcomes {
+		if slices.Contains(told, o.Action.Member) {
+			continue // its line says so
+		}
 		others = append(others, boardLine{member: o.Action.Member, main: mainOf(scene.Auth, o.Action.Member), text: b.outcome(scene, o)})
 	}
 	return alerts, others
+}
+
+// cameTo says what was done at once about an alarming finding, or why nothing was.
+func (b *Board) cameTo(r *reconcile.Report, d *audit.Decision) string {
+	var done []string
+	for _, o := range r.Outcomes {
+		if o.Action.Member == d.Member {
+			done = append(done, b.outcome(r.Look.Scene, o))
+		}
+	}
+	if len(done) > 0 {
+		return strings.Join(done, "; ") + "."
+	}
+	var why []string
+	for _, a := range r.Plan.Actions {
+		for _, by := range a.Held {
+			role := ""
+			if i := slices.IndexFunc(r.Look.Scene.Guild.Roles, func(r audit.Role) bool { return r.ID == a.Role }); i >= 0 {
+				role = inert(r.Look.Scene.Guild.Roles[i].Name)
+			}
+			if text := b.cfg.Printer.Hold(by.String(), role); a.Member == d.Member && !slices.Contains(why, text) {
+				why = append(why, text)
+			}
+		}
+	}
+	if len(why) > 0 {
+		return b.cfg.Printer.T(i18n.BoardHeld, i18n.Args{"Why": strings.Join(why, "; ")})
+	}
+	return b.cfg.Printer.T(i18n.BoardLeft)
 }
 
 // outcome says what was done to somebody, and what came of it.
@@ -306,7 +340,7 @@ func (b *Board) summary(r *reconcile.Report, err error) (m notify.Message, news 
 		if d := &r.Decisions[i]; !d.Alarming.Empty() && d.Category.IsFinding() {
 			names, _ := roleNames(scene.Guild.Roles, d.Alarming)
 			alarming = append(alarming, person(d.Member, mainOf(scene.Auth, d.Member))+": "+b.cfg.Printer.List(names))
-			b.isNew(fmt.Sprint(d.Member, d.Category, d.Held)) // told by this
+			b.isNew(d.Member, fmt.Sprint(d.Category, d.Held)) // told by this
 		}
 	}
 	for _, o := range r.Outcomes {

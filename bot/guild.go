@@ -16,6 +16,7 @@ import (
 // Guild keeps one guild honest. Everything about one member happens in order.
 type Guild struct {
 	cfg     Config
+	in      intake
 	box     *inbox
 	wait    *waiting
 	runner  *runner
@@ -35,7 +36,7 @@ type Guild struct {
 func New(cfg Config) *Guild {
 	cfg = cfg.withDefaults()
 	g := &Guild{
-		cfg: cfg, box: newInbox(cfg), wait: &waiting{ids: map[snowflake.ID]struct{}{}}, count: newCounters(), entries: newExplained(cfg.Bound), fights: map[audit.Action]time.Time{},
+		cfg: cfg, in: intake{bound: max(heardFewest, 2*cfg.Bound)}, box: newInbox(cfg), wait: &waiting{ids: map[snowflake.ID]struct{}{}}, count: newCounters(), entries: newExplained(cfg.Bound), fights: map[audit.Action]time.Time{},
 		wake: make(chan struct{}, 1), reach: make(chan struct{}, 1),
 	}
 	g.runner, g.heal = newRunner(g), newHealer(g)
@@ -46,6 +47,7 @@ func New(cfg Config) *Guild {
 // at its checkpoint. A lost lease ends it with storage.ErrFenced.
 func (g *Guild) Run(ctx context.Context) error {
 	defer g.box.close()
+	defer g.in.close()
 	if err := g.takeOver(ctx); err != nil {
 		return g.why(ctx, err)
 	}
@@ -75,7 +77,20 @@ func (g *Guild) Event(e audit.Event) {
 	if e.Guild != 0 && e.Guild != g.cfg.Guild {
 		return
 	}
-	now := time.Now()
+	g.in.put(e)
+	nudge(g.wake)
+}
+
+// absorb sorts in what was heard.
+func (g *Guild) absorb() {
+	if lost := g.in.sort(g.sort); lost > 0 {
+		g.trouble(TroubleOverflow, counted(lost, "event"))
+		g.heal.ask(healSession)
+	}
+}
+
+// sort has an event do what it is about.
+func (g *Guild) sort(e audit.Event, now time.Time) {
 	g.count.event(e, now)
 	switch e.Why {
 	case audit.MemberJoined, audit.MemberChanged, audit.MemberLeft:
@@ -108,7 +123,6 @@ func (g *Guild) Event(e audit.Event) {
 		g.heal.ask(healSession)
 	case audit.SessionKept: // whatever was missed has come
 	}
-	nudge(g.wake)
 }
 
 func (g *Guild) entryWritten(e audit.Event, now time.Time) {
@@ -149,7 +163,10 @@ func (g *Guild) MarkAll(why string) {
 
 // Start has a run performed that was ordered: one after another, in order. A run that waits or works already is not taken twice. It
 // returns at once.
-func (g *Guild) Start(run storage.Run) error { return g.runner.start(run) }
+func (g *Guild) Start(run storage.Run) error {
+	g.absorb() // that the guild was lost comes before the run
+	return g.runner.start(run)
+}
 
 // Cancel stops a run that waits or works here, and says whether there was one; the action in hand is finished. Whoever cancels has
 // moved the run in storage before.

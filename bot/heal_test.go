@@ -77,7 +77,7 @@ func TestAGuildOutOfSightIsLeftAloneAndReadWhenItIsBack(t *testing.T) {
 		if !w.guild.Stats().Frozen {
 			t.Error("the guild does not count as out of sight")
 		}
-		w.locked = false
+		w.set(func() { w.locked = false })
 		w.whole(audit.GuildSeen)
 		w.pass(30 * time.Second)
 		w.wantSweeps(reconcile.KindCatchUp, reconcile.KindLive)
@@ -143,9 +143,9 @@ func TestDriftOfRoleCountsIsFoundAndHealed(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.begin()
 		w.settled()
-		w.drift = "Discord counts 3 holders of role 10, and shows 2"
+		w.set(func() { w.drift = "Discord counts 3 holders of role 10, and shows 2" })
 		w.pass(16 * time.Minute)
-		w.drift = ""
+		w.set(func() { w.drift = "" })
 		w.wantTold(TroubleDrift)
 		w.wantSweeps(reconcile.KindCatchUp)
 		if w.reads != 1 {
@@ -164,13 +164,13 @@ func TestTheBotsPlaceIsToldWhenItChanges(t *testing.T) {
 		w.guild.Event(audit.Event{Guild: guildID, Scope: audit.RoleHolders, Role: plain, Why: audit.RoleEdited})
 		w.pass(time.Second)
 		w.wantTold()
-		w.reach = "the bot lacks Manage Roles"
+		w.set(func() { w.reach = "the bot lacks Manage Roles" })
 		w.event(audit.MemberChanged, botID)
 		w.pass(time.Second)
 		w.event(audit.MemberChanged, botID)
 		w.pass(time.Second)
 		w.wantTold(TroubleReach)
-		w.reach = ""
+		w.set(func() { w.reach = "" })
 		w.guild.Event(audit.Event{Guild: guildID, Scope: audit.RoleHolders, Role: plain, Why: audit.RoleEdited})
 		w.pass(time.Second)
 		w.wantTold(TroubleReach, TroubleReach)
@@ -198,12 +198,12 @@ func TestEntriesThatCannotBeKeptAreKeptLater(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.begin()
 		w.settled()
-		w.noKeep = errBroken
+		w.set(func() { w.noKeep = errBroken })
 		w.guild.Event(grant(5, 1, plain))
 		w.pass(time.Second)
 		w.wantTold(TroubleAuditLog)
 		w.wantLooks(1, 1) // who it was is no reason to wait
-		w.noKeep = nil
+		w.set(func() { w.noKeep = nil })
 		w.event(audit.MemberChanged, 2)
 		w.pass(time.Second)
 		if len(w.grants) != 1 {
@@ -252,7 +252,7 @@ func TestALiftedPauseHasBlockedMembersLookedAtAtOnce(t *testing.T) {
 				w.settled()
 				w.pass(time.Minute)
 				w.wantLooks(5, 0)
-				lift(w)
+				w.set(func() { lift(w) })
 				w.pass(1100 * time.Millisecond)
 				w.wantLooks(5, 1)
 				w.wantLooks(6, 1)

@@ -18,10 +18,11 @@ type mark struct {
 	member      snowflake.ID
 	first, last time.Time // when they were marked
 	due         time.Time
-	tries       int  // looks that went wrong since the last event
-	urgent      bool // no quiet time, and before all others
-	asked       bool // whether they are urgent is about to be asked
-	place       int  // in the heap; aside: in hand, and due again afterwards
+	tries       int            // looks that went wrong since the last event
+	urgent      bool           // no quiet time, and before all others
+	asked       bool           // whether they are urgent is about to be asked
+	given       []snowflake.ID // roles that entries of the audit log say they were given since
+	place       int            // in the heap; aside: in hand, and due again afterwards
 }
 
 const aside = -1
@@ -94,10 +95,8 @@ func (b *inbox) isFrozen() bool {
 func (b *inbox) granted(member snowflake.ID) (roles []snowflake.ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := range b.entries {
-		if b.entries[i].Member == member {
-			roles = append(roles, b.entries[i].Grant.Added...)
-		}
+	if m := b.marks[member]; m != nil {
+		roles, m.given = m.given, nil
 	}
 	return roles
 }
@@ -122,7 +121,13 @@ func (b *inbox) entry(e audit.Event, now time.Time) {
 		b.entries = append(b.entries, e)
 	}
 	b.put(e.Member, now, true)
+	if m := b.marks[e.Member]; m != nil && len(m.given) < mostGiven {
+		m.given = append(m.given, e.Grant.Added...)
+	}
 }
+
+// mostGiven is how many roles are kept of one who waits; what they hold by then says the rest.
+const mostGiven = 50
 
 // prompt marks members who need no quiet.
 func (b *inbox) prompt(ids []snowflake.ID, now time.Time) {

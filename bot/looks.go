@@ -31,6 +31,7 @@ func (g *Guild) dispatch(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for ctx.Err() == nil {
+		g.absorb()
 		g.triage()
 		b, next := g.next(room{urgent: urgent < looksUrgent, others: others < looksOthers, hold: g.runner.about()})
 		if len(b.ids) > 0 {
@@ -158,6 +159,20 @@ func (t inTime) Members(ctx context.Context, ids []snowflake.ID) (audit.Guild, [
 		err = errors.Join(errSlow, err)
 	}
 	return guild, members, err
+}
+
+// Counted satisfies reconcile.Counting, where the guild does.
+func (t inTime) Counted(ctx context.Context) (reconcile.Picture, error) {
+	if c, is := t.LiveGuilds.(reconcile.Counting); is {
+		return c.Counted(ctx)
+	}
+	return t.Known(ctx)
+}
+
+// Visible satisfies reconcile.Sighted.
+func (t inTime) Visible() bool {
+	s, knows := t.LiveGuilds.(reconcile.Sighted)
+	return !knows || s.Visible()
 }
 
 // look looks at a batch and sees to what is left to do about it. Only what must stop the whole guild is an error.

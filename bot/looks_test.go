@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -222,7 +223,7 @@ func TestWhatCannotBeReadInTimeBecomesOneLookAtEverybody(t *testing.T) {
 		w.event(audit.MemberChanged, 1)
 		w.pass(10*time.Second + 800*time.Millisecond)
 		w.wantTold(TroubleSlow)
-		w.onRead = nil
+		w.set(func() { w.onRead = nil })
 		w.pass(20 * time.Second)
 		w.wantSweeps(reconcile.KindCatchUp)
 	})
@@ -244,7 +245,7 @@ func TestFailedLooksAreRepeatedWithGrowingPatienceAndToldOnce(t *testing.T) {
 				t.Errorf("look %d came sooner than the one before", i)
 			}
 		}
-		w.onLook = nil
+		w.set(func() { w.onLook = nil })
 		w.pass(2 * time.Minute)
 		w.wantTold(TroubleLook, TroubleLookOver)
 		n := len(w.lookedAt(1))
@@ -262,10 +263,8 @@ func TestABrokenMemberDoesNotKeepTheOthers(t *testing.T) {
 		w.onLook = func(_ context.Context, ids []snowflake.ID) (*reconcile.Report, error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			for _, id := range ids {
-				if id == 13 {
-					return nil, errBroken
-				}
+			if slices.Contains(ids, 13) {
+				return nil, errBroken
 			}
 			for _, id := range ids {
 				well[id] = true
@@ -307,7 +306,7 @@ func TestARefusalIsNotRepeatedAndTheBotsReachIsToldWhereItChanged(t *testing.T) 
 			r.Outcomes = []audit.Outcome{{Action: audit.Action{Kind: audit.RemoveRole, Member: ids[0], Role: plain}, Result: audit.Refused, Code: "50013"}}
 			return r, nil
 		}
-		w.reach = "the bot lacks Manage Roles"
+		w.set(func() { w.reach = "the bot lacks Manage Roles" })
 		w.event(audit.MemberChanged, 1)
 		w.pass(10 * time.Minute)
 		w.wantLooks(1, 1)

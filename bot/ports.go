@@ -23,6 +23,7 @@ type Line interface {
 	Order(ctx context.Context, o storage.Order) (storage.Run, error)
 	TakeOver(ctx context.Context, id int64) (storage.Run, error)
 	Recover(ctx context.Context, guilds reconcile.Guilds) (settled int, err error)
+	BlockedPresent(ctx context.Context, guilds reconcile.LiveGuilds) ([]snowflake.ID, error)
 }
 
 // Sight is what is known of the guild besides its picture.

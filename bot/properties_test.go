@@ -82,13 +82,13 @@ func (s story) tell(t *testing.T) (wrong []string) {
 	looks, over := 0, false
 	seen := map[snowflake.ID]time.Time{} // last look that went well
 	w.onRead = func(ctx context.Context, _ []snowflake.ID) error {
-		w.mu.Lock()
-		end := s.ends[looks%len(s.ends)]
-		if end == "slow" && !over {
-			looks++
-		}
-		w.mu.Unlock()
-		if end == "slow" && !over {
+		slow := false
+		w.set(func() {
+			if slow = s.ends[looks%len(s.ends)] == "slow" && !over; slow {
+				looks++
+			}
+		})
+		if slow {
 			<-ctx.Done()
 			return context.Cause(ctx)
 		}
@@ -132,7 +132,7 @@ func (s story) tell(t *testing.T) (wrong []string) {
 		began := time.Now()
 		time.Sleep(s.takes[0])
 		if run.Order.Kind == reconcile.KindCatchUp {
-			sweeps = append(sweeps, began)
+			w.set(func() { sweeps = append(sweeps, began) })
 		}
 		return verdict(audit.Healthy), nil
 	}
@@ -148,7 +148,7 @@ func (s story) tell(t *testing.T) (wrong []string) {
 			}
 		}
 	}
-	over = true
+	w.set(func() { over = true })
 	w.pass(30 * time.Minute)
 	for id, at := range marked {
 		covered := slices.ContainsFunc(sweeps, func(began time.Time) bool { return !began.Before(at) })

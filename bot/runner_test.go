@@ -255,12 +255,16 @@ func TestALookAtEverybodyWithoutAuthIsRepeatedWhenAuthIsBack(t *testing.T) {
 		w.begin()
 		w.settled()
 		health := audit.Blind
-		w.onSweep = func(context.Context, storage.Run) (*reconcile.Report, error) { return verdict(health), nil }
-		w.onLook = func(context.Context, []snowflake.ID) (*reconcile.Report, error) { return verdict(health), nil }
+		now := func() (r *reconcile.Report, err error) {
+			w.set(func() { r = verdict(health) })
+			return r, nil
+		}
+		w.onSweep = func(context.Context, storage.Run) (*reconcile.Report, error) { return now() }
+		w.onLook = func(context.Context, []snowflake.ID) (*reconcile.Report, error) { return now() }
 		w.session(audit.SessionNew)
 		w.pass(5 * time.Minute)
 		w.wantSweeps(reconcile.KindCatchUp) // and not one a minute
-		health = audit.Healthy
+		w.set(func() { health = audit.Healthy })
 		w.pass(2 * time.Minute)
 		w.wantSweeps(reconcile.KindCatchUp, reconcile.KindCatchUp)
 		w.pass(5 * time.Minute)

@@ -81,6 +81,7 @@ func (h *Histogram) add(d time.Duration) {
 
 // Stats tells how the guild does.
 func (g *Guild) Stats() Stats {
+	g.absorb()
 	s := g.count.snapshot()
 	size, counts := g.box.size()
 	s.Waiting, s.InHand, s.Ranges, s.Oldest, s.Frozen = size.waiting, size.inHand, size.ranges, size.oldest, size.frozen

@@ -8,7 +8,6 @@ import (
 	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/audit/policyfile"
-	"gatecamp/audit/reconcile"
 	"gatecamp/storage"
 )
 
@@ -125,17 +124,8 @@ func (g *Guild) lookAtReach(was string) string {
 	return now
 }
 
-// blockedPresent is a line that knows who is in the guild and blocked.
-type blockedPresent interface {
-	BlockedPresent(ctx context.Context, guilds reconcile.LiveGuilds) ([]snowflake.ID, error)
-}
-
 func (g *Guild) lookAtBlocked(ctx context.Context) {
-	line, knows := g.cfg.Line.(blockedPresent)
-	if !knows {
-		return
-	}
-	ids, err := line.BlockedPresent(ctx, g.cfg.Guilds)
+	ids, err := g.cfg.Line.BlockedPresent(ctx, g.cfg.Guilds)
 	if err != nil {
 		if ctx.Err() == nil {
 			g.cfg.Log.WarnContext(ctx, "blocked members not found out", "guild", g.cfg.Guild, "error", err)

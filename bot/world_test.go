@@ -133,6 +133,13 @@ func (w *world) pass(d time.Duration) {
 	synctest.Wait()
 }
 
+// set changes what the stubs go by.
+func (w *world) set(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+}
+
 // take is how a look takes its time.
 func (w *world) take(d time.Duration) { time.Sleep(d) }
 

@@ -17,7 +17,7 @@ import (
 // auditCommand is the family of runs and of what they found. It is shown to whoever may manage roles: who lacks our right is to be seen.
 func auditCommand() command {
 	return command{name: "audit", hidden: discord.PermissionManageRoles, below: []deed{
-		auditRun(), auditStatus(), auditHistory(), auditFindings(), auditDiff(), auditCancel(), auditResume(), auditAbandon(), auditApply(),
+		auditRun(), auditStatus(), auditHistory(), auditFindings(), auditDiff(), auditCancel(), auditResume(), auditAbandon(), auditApply(), auditNotify(),
 	}}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/disgoorg/disgo/rest"
 	"github.com/disgoorg/snowflake/v2"
@@ -127,7 +128,7 @@ func auditApply() deed {
 			if err != nil {
 				return nil, err
 			}
-			return x.planAnswer(x.Printer, &p)
+			return planAnswer(x.Printer, &p, x.house.names(ctx, membersIn(&p)))
 		},
 	}
 }
@@ -157,22 +158,33 @@ func (x *call) plan(ctx context.Context, digest string) (p storage.Plan, err err
 		return p, err
 	}
 	if len(held) > 0 {
-		return p, refuse("held", x.T(i18n.AuditPlanHeld, i18n.Args{"By": x.holdWords(held)}), x.T(i18n.AuditPlanHeldCure)) // a plan is performed whole, or not at all
+		return p, refuse("held", x.T(i18n.AuditPlanHeld, i18n.Args{"By": holdWords(x.Printer, held)}), heldCure(x.Printer, held)) // a plan is performed whole, or not at all
 	}
 	return p, nil
 }
 
 // holdWords names gates and brakes.
-func (x *call) holdWords(codes []string) string {
+func holdWords(p *i18n.Printer, codes []string) string {
 	var words []string
 	for _, c := range codes {
-		words = append(words, x.Hold(c, x.roleOfHold(c)))
+		words = append(words, p.Hold(c, roleOfHold(c)))
 	}
-	return x.List(words)
+	return p.List(words)
+}
+
+// heldCure says what ends the holding, the firmest gate first.
+func heldCure(p *i18n.Printer, codes []string) string {
+	switch {
+	case slices.Contains(codes, audit.Lock.String()):
+		return p.T(i18n.AuditLockedCure)
+	case slices.Contains(codes, audit.Pause.String()):
+		return p.T(i18n.AuditPausedCure)
+	}
+	return p.T(i18n.AuditPlanHeldCure)
 }
 
 // roleOfHold is the role of the brake on one role's holders, as a mention; empty for every other.
-func (x *call) roleOfHold(code string) string {
+func roleOfHold(code string) string {
 	if _, role, is := strings.Cut(code, ":"); is {
 		return "<@&" + role + ">"
 	}
@@ -182,15 +194,29 @@ func (x *call) roleOfHold(code string) string {
 // shownActions is how many members a card names; the rest is attached.
 const shownActions = 10
 
+// membersIn are the members whom a card names: the first of the plan.
+func membersIn(p *storage.Plan) (ids []snowflake.ID) {
+	for _, a := range p.Actions {
+		if !slices.Contains(ids, a.Member) && len(ids) < shownActions {
+			ids = append(ids, a.Member)
+		}
+	}
+	return ids
+}
+
 // planAnswer is a plan as a card.
-func (c *Commands) planAnswer(p *i18n.Printer, plan *storage.Plan) (*answer, error) {
+func planAnswer(p *i18n.Printer, plan *storage.Plan, names map[snowflake.ID]Person) (*answer, error) {
+	if doable := reconcile.Unfought(plan); len(doable) > 0 { // a fight holds one member's role, and not the rest
+		whole := *plan
+		whole.Actions, plan = doable, &whole
+	}
 	b, members := blastOf(plan)
 	a := &answer{
 		tone: toneWarn, title: p.T(i18n.AuditPlanTitle, i18n.Args{"Run": plan.Run}), text: p.T(i18n.AuditPlanText, i18n.Args{"Changes": p.N(i18n.CountChanges, len(plan.Actions)), "Members": p.N(i18n.CountMembers, members)}),
 		footer: p.T(i18n.AuditPlanFooter, i18n.Args{"Digest": shortDigest(plan.Digest), "At": eveTime(plan.Made)}),
 		card:   &draft{kind: kindPlan, digest: plan.Digest, run: plan.Run, members: members, extra: b},
 	}
-	a.fields = append(a.fields, field{name: p.T(i18n.AuditPlanRoles), value: rolesOfPlan(p, plan)}, field{name: p.T(i18n.AuditPlanMembers), value: membersOfPlan(p, plan)})
+	a.fields = append(a.fields, field{name: p.T(i18n.AuditPlanRoles), value: rolesOfPlan(p, plan)}, field{name: p.T(i18n.AuditPlanMembers), value: membersOfPlan(p, plan, names)})
 	l := &list{name: "plan", columns: []string{"key", "member_id", "kind", "role_id"}}
 	for _, x := range plan.Actions {
 		role := ""
@@ -233,7 +259,7 @@ func rolesOfPlan(p *i18n.Printer, plan *storage.Plan) string {
 }
 
 // membersOfPlan names the first members, with what they would lose.
-func membersOfPlan(p *i18n.Printer, plan *storage.Plan) string {
+func membersOfPlan(p *i18n.Printer, plan *storage.Plan, names map[snowflake.ID]Person) string {
 	var order []snowflake.ID
 	what := map[snowflake.ID][]string{}
 	for _, a := range plan.Actions {
@@ -248,12 +274,24 @@ func membersOfPlan(p *i18n.Printer, plan *storage.Plan) string {
 	}
 	var lines []string
 	for _, id := range order[:min(len(order), shownActions)] {
-		lines = append(lines, fmt.Sprintf("%s %s: %s", mentionMember(id), code(id.String()), cut(strings.Join(what[id], ", "), 60)))
+		lines = append(lines, fmt.Sprintf("%s: %s", who(id, names), strings.Join(what[id], ", ")))
 	}
-	if more := len(order) - shownActions; more > 0 {
-		lines = append(lines, p.T(i18n.FrameMore, i18n.Args{"N": more}))
+	// Long names and many roles leave room for fewer.
+	named, more := fitting(lines, mostValue-40), len(order)
+	if more -= len(named); more > 0 {
+		named = append(named, p.T(i18n.FrameMore, i18n.Args{"N": more}))
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(named, "\n")
+}
+
+// fitting are the first lines that together are no longer than so many characters.
+func fitting(lines []string, most int) []string {
+	for i, l := range lines {
+		if most -= utf8.RuneCountInString(l) + 1; most < 0 {
+			return lines[:i]
+		}
+	}
+	return lines
 }
 
 func kindOf(code string) audit.Kind {
@@ -261,8 +299,8 @@ func kindOf(code string) audit.Kind {
 	return kind
 }
 
-// PlanCard posts what an acting run that was ordered by a command would do as a card with a red button in the admin channel. It posts
-// nothing where there is nothing to do, or a gate or a brake holds any of it: the run's summary says so.
+// PlanCard posts what an acting run that was ordered by a command would do as a card with a red button in the admin channel. Where a gate
+// or a brake holds any of it, or there is nothing to do, it posts that, without a button.
 func (c *Commands) PlanCard(ctx context.Context, guild snowflake.ID, run storage.Run) (err error) {
 	defer wrap.Err(&err, "card of run %d", run.ID)
 	house, served := c.cfg.Guilds.Guild(guild)
@@ -271,18 +309,22 @@ func (c *Commands) PlanCard(ctx context.Context, guild snowflake.ID, run storage
 		return nil
 	}
 	plan, err := c.cfg.Store.Plan(ctx, guild, run.Digest)
-	if err != nil || len(plan.Actions) == 0 || plan.State != storage.PlanStored {
-		return err
-	}
-	if held, err := house.Engine.HeldNow(ctx, &plan); err != nil || len(held) > 0 {
-		return err
-	}
-	p := c.cfg.Texts.For(house.Locale)
-	a, err := c.planAnswer(p, &plan)
-	if err != nil {
+	if err != nil || plan.State != storage.PlanStored {
 		return err
 	}
 	invoker, err := discordOf(run.Order.Actor)
+	if err != nil {
+		return err
+	}
+	held, err := house.Engine.HeldNow(ctx, &plan)
+	if err != nil {
+		return err
+	}
+	p := c.cfg.Texts.For(house.Locale)
+	if len(plan.Actions) == 0 || len(held) > 0 {
+		return c.postIdle(ctx, house, run, &plan, held, p)
+	}
+	a, err := planAnswer(p, &plan, house.names(ctx, membersIn(&plan)))
 	if err != nil {
 		return err
 	}
@@ -299,4 +341,26 @@ func (c *Commands) PlanCard(ctx context.Context, guild snowflake.ID, run storage
 		return err
 	}
 	return c.cfg.Store.PlaceCard(ctx, guild, k.ID, house.AdminChannel, sent.ID)
+}
+
+// postIdle says why there is nothing to press.
+func (c *Commands) postIdle(ctx context.Context, house House, run storage.Run, plan *storage.Plan, held []string, p *i18n.Printer) error {
+	a := &answer{tone: toneInfo, text: p.T(i18n.AuditPlanEmpty)}
+	if len(held) > 0 && len(plan.Actions) > 0 {
+		full, err := planAnswer(p, plan, house.names(ctx, membersIn(plan)))
+		if err != nil {
+			return err
+		}
+		a, a.card = full, nil
+		a.text = p.T(i18n.AuditPlanHeld, i18n.Args{"By": holdWords(p, held)})
+		a.fields = append(a.fields, field{name: p.T(i18n.FrameCure), value: heldCure(p, held)})
+	}
+	a.title = p.T(i18n.AuditPlanTitle, i18n.Args{"Run": run.ID})
+	if _, counts, err := reconcile.RunLineOf(run); err == nil && counts.Unbound > 0 {
+		a.fields = append(a.fields, field{name: p.T(i18n.AckUnbound), value: p.N(i18n.AckUnboundText, counts.Unbound)})
+	}
+	m := a.message()
+	m.Content = p.T(i18n.AuditCardFor, i18n.Args{"Invoker": whoWords(run.Order.Actor)})
+	_, err := house.REST.CreateMessage(house.AdminChannel, m, rest.WithCtx(ctx))
+	return err
 }

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/disgoorg/disgo/discord"
+	"github.com/disgoorg/disgo/rest"
 
 	"gatecamp/audit"
 	"gatecamp/audit/reconcile"
@@ -22,7 +26,7 @@ func auditStatus() deed {
 				return nil, err
 			}
 		}
-		x.statusProcess(a)
+		x.statusProcess(ctx, a)
 		return a, nil
 	}}
 }
@@ -62,7 +66,11 @@ func (x *call) statusRuns(ctx context.Context, a *answer) error {
 	if len(past) > 0 {
 		a.fields = append(a.fields, field{name: x.T(i18n.StatusPast), value: lines(past)})
 	}
-	if s.Schedule != "" {
+	switch {
+	case s.Schedule == "":
+	case s.Next.IsZero():
+		a.fields = append(a.fields, field{name: x.T(i18n.StatusNext), value: x.T(i18n.StatusNoSchedule)})
+	default:
 		a.fields = append(a.fields, field{name: x.T(i18n.StatusNext), value: stamp(s.Next) + " · " + code(s.Schedule)})
 	}
 	return nil
@@ -118,7 +126,7 @@ func (x *call) statusGates(ctx context.Context, a *answer) error {
 		return err
 	}
 	for _, t := range trips {
-		held = append(held, toneNo.sign()+" "+x.T(i18n.StatusTripped, i18n.Args{"Brake": x.Hold(t.Dimension, x.roleOfHold(t.Dimension)), "At": stamp(t.At)}))
+		held = append(held, toneNo.sign()+" "+x.T(i18n.StatusTripped, i18n.Args{"Brake": x.Hold(t.Dimension, roleOfHold(t.Dimension)), "At": stamp(t.At)}))
 		a.tone = toneWarn
 	}
 	a.fields = append(a.fields, field{name: x.T(i18n.StatusGates), value: lines(held)})
@@ -162,7 +170,7 @@ func (x *call) processStatus() Status {
 }
 
 // statusProcess says how the process stands: what it hears, what it has missed, whether its summaries arrive.
-func (x *call) statusProcess(a *answer) {
+func (x *call) statusProcess(ctx context.Context, a *answer) {
 	if x.house.Status == nil {
 		return
 	}
@@ -188,9 +196,38 @@ func (x *call) statusProcess(a *answer) {
 		all = append(all, toneNo.sign()+" "+x.T(i18n.StatusWebhookDead, i18n.Args{"At": stamp(s.WebhookDead)}))
 		a.tone = toneWarn
 	}
-	for _, name := range s.Opened {
+	for _, name := range x.openedToAll(ctx) {
 		all = append(all, toneWarn.sign()+" "+x.T(i18n.StatusOpened, i18n.Args{"Command": code("/" + name)}))
 		a.tone = toneWarn
 	}
 	a.fields = append(a.fields, field{name: x.T(i18n.StatusLive), value: lines(all)})
+}
+
+// openedToAll are commands that begin hidden, and that the server's settings show to everybody. Rights are asked all the same; what
+// Discord does not say is not told.
+func (x *call) openedToAll(ctx context.Context) (names []string) {
+	ctx, end := context.WithTimeout(ctx, namesWithin)
+	defer end()
+	set, err := x.house.REST.GetGuildCommandsPermissions(x.house.Application, x.guild, rest.WithCtx(ctx))
+	if err != nil || len(set) == 0 {
+		return nil
+	}
+	commands, err := x.house.REST.GetGuildCommands(x.house.Application, x.guild, false, rest.WithCtx(ctx))
+	if err != nil {
+		return nil
+	}
+	for _, cmd := range commands {
+		for _, p := range set {
+			if p.ID == cmd.ID() && cmd.DefaultMemberPermissions() != 0 && slices.ContainsFunc(p.Permissions, x.showsAll) {
+				names = append(names, cmd.Name())
+			}
+		}
+	}
+	return names
+}
+
+// showsAll reports whether an override is about the role that everybody has.
+func (x *call) showsAll(p discord.ApplicationCommandPermission) bool {
+	role, is := p.(discord.ApplicationCommandPermissionRole)
+	return is && role.RoleID == x.guild && role.Permission
 }

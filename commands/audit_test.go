@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disgoorg/disgo/discord"
+	"github.com/disgoorg/disgo/rest"
 	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/audit"
@@ -56,6 +58,9 @@ func TestFindingsCanBeFilteredAndTakenAsAFile(t *testing.T) {
 	r.grant(dara, audit.RightViewRuns)
 	s := r.run(dara, "audit findings", "category", "surplus_roles")
 	want(t, s.text(), "There are no such findings.")
+	// Of the members who hold a role, and not only of troubles with the role itself.
+	want(t, r.run(dara, "audit findings", "role", 2001).text(), "<@&2001>", "a stranger")
+	want(t, r.run(dara, "audit findings", "role", 2002).text(), "There are no such findings.")
 	s = r.run(dara, "audit findings", "category", "unknown_guest", "format", "csv")
 	if len(s.Attachments) != 1 || s.Attachments[0].Filename != "findings.csv" {
 		t.Errorf("attached: %+v", s.Attachments)
@@ -154,11 +159,12 @@ func TestStatusSaysWhatIsRunningAndWhatHoldsChanges(t *testing.T) {
 	r.house.Status = func() Status {
 		return Status{
 			Connected: true, Complete: true, Inbox: 3, Oldest: 2 * time.Second, Overflowed: 1, Looks: 40, Schedule: "@every 6h", Next: r.now().Add(time.Hour),
-			WebhookDead: r.now(), Opened: []string{"audit"},
+			WebhookDead: r.now(),
 		}
 	}
+	r.house.REST = opened{r.api}
 	r.grant(dara, audit.RightViewRuns)
-	want(t, r.run(dara, "audit status").text(), "nobody has acknowledged", "No run is at work", "Auth has not been read", "3 members", "overflowed 1 time", "@every 6h", "GATECAMP_WEBHOOK_URL", "/audit")
+	want(t, r.run(dara, "audit status").text(), "nobody has acknowledged", "No run is at work", "Auth has not been read", "3 members", "overflowed 1 time", "@every 6h", "GATECAMP_WEBHOOK_URL", "`/audit` is shown to everybody")
 	r.released()
 	_, err := r.db.Pause(t.Context(), guildID, storage.Author{Actor: "discord:1002", Origin: "command", Reason: "Auth *looks* wrong @everyone", At: r.now()})
 	r.must(err)
@@ -310,10 +316,35 @@ func TestAPlanThatABrakeHoldsHasNoButton(t *testing.T) {
 	r.grant(dara, audit.RightRun, audit.RightApply)
 	r.run(dara, "audit run", "mode", "strip")
 	r.must(r.c.PlanCard(t.Context(), guildID, r.perform()))
-	if got := r.posted(adminChannel); len(got) != 0 {
-		t.Errorf("posted:\n%s", got[0].text())
+	posted := r.posted(adminChannel)
+	want(t, posted[0].text(), "This plan is held", "members touched", "<@4001>")
+	if len(posted) != 1 || len(posted[0].Components) != 0 {
+		t.Errorf("there is something to press: %+v", posted[0].Components)
 	}
 	want(t, r.run(dara, "audit apply").text(), "This plan is held", "members touched")
+}
+
+func TestWhatHoldsAPlanSaysWhatToDo(t *testing.T) {
+	r := newRig(t)
+	r.released()
+	r.grant(dara, audit.RightRun, audit.RightApply)
+	r.run(dara, "audit run", "mode", "strip")
+	_, err := r.db.Pause(t.Context(), guildID, r.author())
+	r.must(err)
+	r.must(r.c.PlanCard(t.Context(), guildID, r.perform()))
+	want(t, r.posted(adminChannel)[0].text(), "This plan is held", "the pause", "End the pause with /unpause")
+}
+
+func TestAReportTellsWhatThePolicyWants(t *testing.T) {
+	r := newRig(t)
+	r.released()
+	r.grant(dara, audit.RightRun)
+	r.run(dara, "audit run", "mode", "report")
+	run := r.perform()
+	if run.Order.Mode != "" || !run.Order.DryRun {
+		t.Errorf("the order is %+v", run.Order)
+	}
+	want(t, r.run(dara, "audit findings").text(), "policy: take the managed roles")
 }
 
 func TestTheStoredPlanIsShownAsACardByApply(t *testing.T) {
@@ -358,4 +389,16 @@ func TestARightTakenBetweenThePressAndTheWorkStopsTheRun(t *testing.T) {
 	if len(all) != 1 || all[0].User != "discord:1001" {
 		t.Errorf("recorded %+v", all)
 	}
+}
+
+// opened is a guild whose settings show /audit to everybody.
+type opened struct{ rest.Rest }
+
+func (o opened) GetGuildCommandsPermissions(application, guild snowflake.ID, opts ...rest.RequestOpt) ([]discord.ApplicationCommandPermissions, error) {
+	commands, err := o.GetGuildCommands(application, guild, false, opts...)
+	if err != nil {
+		return nil, err
+	}
+	everybody := discord.ApplicationCommandPermissionRole{RoleID: guild, Permission: true}
+	return []discord.ApplicationCommandPermissions{{ID: commands[0].ID(), Permissions: []discord.ApplicationCommandPermission{everybody}}}, nil
 }

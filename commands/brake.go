@@ -62,7 +62,11 @@ func brakeAnswer(p *i18n.Printer, b *reconcile.BrakeState) *answer {
 		byDimension[l.Dimension] = append(byDimension[l.Dimension], brakeLine(p, l))
 	}
 	for _, d := range order {
-		a.fields = append(a.fields, field{name: upper(p.Brake(d.String(), "…")), value: strings.Join(byDimension[d], "\n"), beside: true})
+		name := upper(p.Brake(d.String(), ""))
+		if d == audit.OneRole {
+			name = p.T(i18n.BrakeOneRole)
+		}
+		a.fields = append(a.fields, field{name: name, value: strings.Join(byDimension[d], "\n"), beside: true})
 	}
 	return a
 }

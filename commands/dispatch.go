@@ -110,7 +110,7 @@ func (x *call) command(ctx context.Context, data discord.ApplicationCommandInter
 	}
 	public := d.public && x.is("public") && (!d.people || x.channel == x.house.AdminChannel)
 	if err := x.line.think(ctx, !public); err != nil {
-		x.report(ctx, err)
+		x.report(ctx, err) // nothing was done: whoever asks sees that nobody answers
 		return
 	}
 	x.do(ctx, d, public)
@@ -127,7 +127,17 @@ func (x *call) do(ctx context.Context, d *deed, public bool) {
 		x.fail(ctx, d, err)
 		return
 	}
-	x.report(ctx, x.answer(ctx, a, !public))
+	if err := x.answer(ctx, a, !public); err != nil {
+		x.undelivered(ctx, err)
+	}
+}
+
+// undelivered tells, where that is still possible, that an answer could not be shown: nobody shall look at "is thinking…" for ever.
+func (x *call) undelivered(ctx context.Context, err error) {
+	ref := reference()
+	x.counted.failed.Add(1)
+	x.log.ErrorContext(ctx, "an answer could not be shown", "reference", ref, "command", x.path, "guild", x.guild, "user", x.caller.Discord, "error", x.line.scrub(err))
+	x.apologise(ctx, ref)
 }
 
 // answer shows an answer with its list or its card.

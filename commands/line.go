@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -42,16 +43,38 @@ func newLine(e *events.InteractionCreate, api Answers) *line {
 	return &line{respond: e.Respond, api: api, app: e.ApplicationID(), token: secret.New(e.Token())}
 }
 
-// first sends the first answer, in time or not at all.
+// first sends the first answer, in time or not at all. What went wrong on the way, and not with the answer, is tried once more; that it is
+// there already then means that it had arrived. On the first try it means that somebody else has answered, and then it is an error.
 func (l *line) first(ctx context.Context, t discord.InteractionResponseType, data discord.InteractionResponseData, then lineState) (err error) {
 	defer wrap.Err(&err, "answer")
 	ctx, end := context.WithTimeout(ctx, answerWithin)
 	defer end()
-	if err := l.respond(t, data, rest.WithCtx(ctx)); err != nil {
+	err = l.respond(t, data, rest.WithCtx(ctx))
+	if onTheWay(ctx, err) {
+		if err = l.respond(t, data, rest.WithCtx(ctx)); isAnswered(err) {
+			err = nil
+		}
+	}
+	if err != nil {
 		return l.clean(err)
 	}
 	l.state = then
 	return nil
+}
+
+// onTheWay reports whether an error is the network's or Discord's own, and not about what was sent, and there is time to try again.
+func onTheWay(ctx context.Context, err error) bool {
+	if err == nil || ctx.Err() != nil {
+		return false
+	}
+	var refused *rest.Error
+	return !errors.As(err, &refused) || refused.Response != nil && refused.Response.StatusCode >= http.StatusInternalServerError
+}
+
+// isAnswered reports whether Discord says that the interaction was answered already.
+func isAnswered(err error) bool {
+	var refused *rest.Error
+	return errors.As(err, &refused) && refused.Code == rest.JSONErrorCodeInteractionAlreadyAcknowledged
 }
 
 // think shows that an answer will come, to the person alone or to the channel.
@@ -101,9 +124,11 @@ func (l *line) show(ctx context.Context, m discord.MessageCreate, private bool) 
 	case l.api == nil:
 		return nil, errors.New("there is nobody to answer through")
 	case l.state == thinking && l.private == private:
-		sent, err := l.api.UpdateInteractionResponse(l.app, l.token.Reveal(), update(m), rest.WithCtx(ctx))
-		l.state = answered
-		return sent, l.clean(err)
+		sent, err := l.edit(ctx, update(m))
+		if err == nil {
+			l.state = answered
+		}
+		return sent, err
 	case l.state == thinking:
 		if err := l.api.DeleteInteractionResponse(l.app, l.token.Reveal(), rest.WithCtx(ctx)); err != nil {
 			return nil, l.clean(err)
@@ -121,8 +146,18 @@ func (l *line) turn(ctx context.Context, u discord.MessageUpdate) (err error) {
 	if l.api == nil {
 		return errors.New("there is nobody to answer through")
 	}
-	_, err = l.api.UpdateInteractionResponse(l.app, l.token.Reveal(), u, rest.WithCtx(ctx))
-	return l.clean(err)
+	_, err = l.edit(ctx, u)
+	return err
+}
+
+// edit changes the first answer, or the message whose button was pressed. Doing it twice does it once, so what went wrong on the way is
+// tried again; a file can be read once only.
+func (l *line) edit(ctx context.Context, u discord.MessageUpdate) (*discord.Message, error) {
+	sent, err := l.api.UpdateInteractionResponse(l.app, l.token.Reveal(), u, rest.WithCtx(ctx))
+	if len(u.Files) == 0 && onTheWay(ctx, err) {
+		sent, err = l.api.UpdateInteractionResponse(l.app, l.token.Reveal(), u, rest.WithCtx(ctx))
+	}
+	return sent, l.clean(err)
 }
 
 // clean takes the token out of an error: the transport's own name the whole address.

@@ -2,8 +2,11 @@ package commands
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
+
+	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/audit"
 	"gatecamp/audit/policyfile"
@@ -19,13 +22,26 @@ func previewForm(ctx context.Context, x *call) (*form, error) {
 	return &form{title: x.T(i18n.PolicyPreviewTitle), inputs: []input{i}}, err
 }
 
-// compared is what another policy would change for today's members.
-func (x *call) compared(ctx context.Context, p audit.Policy) (*reconcile.Comparison, error) {
+// comparison is what another policy would change for today's members, and what a run under it would ask for.
+type comparison struct {
+	*reconcile.Comparison
+	plan audit.Plan
+}
+
+func (x *call) compared(ctx context.Context, p audit.Policy) (c comparison, err error) {
 	pic, err := x.house.Guilds.Known(ctx)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
-	return x.house.Engine.Compare(ctx, pic, p)
+	if c.Comparison, err = x.house.Engine.Compare(ctx, pic, p); err != nil {
+		return c, err
+	}
+	r, err := x.house.Engine.Preview(ctx, pic, &p)
+	if err != nil {
+		return c, err
+	}
+	c.plan = r.Plan
+	return c, nil
 }
 
 func policyPreview(ctx context.Context, x *call) (*answer, error) {
@@ -43,12 +59,12 @@ func policyPreview(ctx context.Context, x *call) (*answer, error) {
 	}
 	a := &answer{title: x.T(i18n.PolicyPreviewTitle), text: x.T(i18n.PolicyPreviewText)}
 	a.fields = comparisonFields(x.Printer, now.Canonical, policyfile.Canonical(p), c)
-	a.list = changedMembers(x.Printer, c)
+	a.list = changedMembers(x.Printer, c.Comparison)
 	return a, nil
 }
 
 // comparisonFields are what differs in the text, and what comes of it.
-func comparisonFields(p *i18n.Printer, before, after []byte, c *reconcile.Comparison) []field {
+func comparisonFields(p *i18n.Printer, before, after []byte, c comparison) []field {
 	var lines []string
 	for _, d := range policyfile.Differences(before, after) {
 		line := quoted(d.Path) + ": "
@@ -66,7 +82,7 @@ func comparisonFields(p *i18n.Printer, before, after []byte, c *reconcile.Compar
 		lines = []string{p.T(i18n.PolicySame)}
 	}
 	fields := []field{{name: p.T(i18n.PolicyDifferences), value: strings.Join(lines, "\n")}}
-	fields = append(fields, field{name: p.T(i18n.PolicyEffect), value: effectWords(p, c)})
+	fields = append(fields, field{name: p.T(i18n.PolicyEffect), value: effectWords(p, c.Comparison)}, field{name: p.T(i18n.PolicyAsks), value: askWords(p, &c.plan)})
 	if h := c.Look.Verdict.Health; h != audit.Healthy {
 		fields = append(fields, field{name: p.T(i18n.PolicyDoubt), value: p.T(i18n.PolicyDoubtText, i18n.Args{"Health": p.Health(h)})})
 	}
@@ -74,6 +90,32 @@ func comparisonFields(p *i18n.Printer, before, after []byte, c *reconcile.Compar
 		fields = append(fields, field{name: p.T(i18n.PolicyDoubt), value: p.T(i18n.ExplainIncomplete)})
 	}
 	return fields
+}
+
+// askWords says what a plan would ask of Discord, and which brakes it would be over.
+func askWords(p *i18n.Printer, plan *audit.Plan) string {
+	if len(plan.Actions) == 0 {
+		return p.T(i18n.PolicyAsksNothing)
+	}
+	kinds, members := map[string]int{}, map[snowflake.ID]struct{}{}
+	for _, a := range plan.Actions {
+		kinds[a.Kind.String()]++
+		members[a.Member] = struct{}{}
+	}
+	var parts []string
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		parts = append(parts, p.KindCount(kind, kinds[kind]))
+	}
+	lines := []string{p.T(i18n.PolicyAsksOf, i18n.Args{"What": p.List(parts), "Members": p.N(i18n.CountMembers, len(members))})}
+	for _, h := range plan.Holds {
+		brake := i18n.Args{"Brake": brakeWords(p, h.By.String()), "Asked": h.Asked, "Allowed": h.Allowed, "Window": p.Window(h.Window)}
+		if h.Tripped {
+			lines = append(lines, "⚠️ "+p.T(i18n.NotifyTripped, brake))
+			continue
+		}
+		lines = append(lines, "⚠️ "+p.T(i18n.NotifyOver, brake))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // effectWords counts the members for whom something would change, by what.

@@ -40,6 +40,7 @@ func TestAGuildWithoutAPolicyIsShownTheHarmlessOne(t *testing.T) {
 
 func TestAPreviewSaysWhatAnotherPolicyWouldDoToTodaysMembers(t *testing.T) {
 	r := governed(t)
+	r.trip("kicks")
 	form := r.run(kael, "policy preview")
 	if form.Type != 9 || len(form.Modal.Components) != 1 {
 		t.Fatalf("answered with type %d, %+v", form.Type, form.Modal)
@@ -52,7 +53,8 @@ func TestAPreviewSaysWhatAnotherPolicyWouldDoToTodaysMembers(t *testing.T) {
 	want(t, text,
 		"`surplus_roles.default`: `report` → `strip`", "`unknown_guest.default`: `report` → `strip_kick`",
 		"1 with a role too many: report it, change nothing → take the managed roles that Auth does not give",
-		"1 stranger to Auth: report it, change nothing → take those roles and kick",
+		"1 stranger to Auth: report it, change nothing → take the managed roles that Auth does not give, and kick",
+		"What a run under it would ask of Discord now: 1 kick and 3 roles removed, 2 members", "⚠️ kicks: tripped earlier",
 		"<@1005> Pera Nightfall pera `1005`: report it, change nothing →", "<@1007> `1007`", "Nothing was changed",
 	)
 	if p, err := r.db.Policy(t.Context(), guildID, 0); err != nil || p.Version != 1 {

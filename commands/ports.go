@@ -94,7 +94,6 @@ type Status struct {
 	Healed     int64 // gaps in what was heard that were found and closed
 
 	WebhookDead time.Time // since when the webhook does not take anything; zero: it does, or there is none
-	Opened      []string  // commands that an override in Discord shows to everyone
 }
 
 // REST is what commands need of Discord.
@@ -120,5 +119,6 @@ type Posts interface {
 // Definitions is how Discord is told which commands there are.
 type Definitions interface {
 	GetGuildCommands(application, guild snowflake.ID, withLocalizations bool, opts ...rest.RequestOpt) ([]discord.ApplicationCommand, error)
+	GetGuildCommandsPermissions(application, guild snowflake.ID, opts ...rest.RequestOpt) ([]discord.ApplicationCommandPermissions, error)
 	SetGuildCommands(application, guild snowflake.ID, commands []discord.ApplicationCommandCreate, opts ...rest.RequestOpt) ([]discord.ApplicationCommand, error)
 }

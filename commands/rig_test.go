@@ -113,7 +113,7 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 
 // migrated is a database as migrations leave it, made once: every test takes a copy.
 var migrated = sync.OnceValues(func() (_ []byte, err error) {
-	folder, err := os.MkdirTemp("", "gatecamp-commands") //nolint:usetesting // it outlives the test that happens to be first, and is removed below
+	folder, err := os.MkdirTemp("", "gatecamp-commands")
 	if err != nil {
 		return nil, err
 	}

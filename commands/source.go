@@ -81,7 +81,7 @@ func sourceAnswer(p *i18n.Printer, r *reconcile.SourceReading) *answer {
 	}
 	var lines []string
 	for _, f := range audit.FactLines(r.Counts, r.Baseline, r.Thresholds) {
-		if f.Now == audit.Unknown && f.Baseline == audit.Unknown {
+		if f.Now == audit.Unknown && f.Baseline == audit.Unknown || f.Fact == audit.UnknownEdition && f.Now == 0 {
 			continue
 		}
 		lines = append(lines, factWords(p, f))
@@ -160,7 +160,7 @@ func sourceAccept(ctx context.Context, x *call) (*answer, error) {
 	var lines []string
 	for _, f := range audit.AllFacts() {
 		now, counted := r.Counts[f]
-		if !counted {
+		if !counted || f == audit.UnknownEdition {
 			continue
 		}
 		line := x.T(i18n.SourceFact, i18n.Args{"Fact": x.Fact(f), "Now": x.Amount(f, now)})

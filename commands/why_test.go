@@ -92,7 +92,7 @@ func TestWhyIsAnsweredThreeTimesInTenMinutes(t *testing.T) {
 
 func TestBeforeTheFirstLookWhySaysSo(t *testing.T) {
 	r := corporation(t)
-	want(t, r.run(kael, "why").text(), "only just started", "Ask again in a few minutes")
+	want(t, r.run(kael, "why").text(), "cannot say yet", "Ask again in a few minutes")
 }
 
 func TestAnAllowanceForgetsWhoDidNotAskLately(t *testing.T) {

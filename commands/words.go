@@ -37,7 +37,7 @@ func (x *call) linesOf(ctx context.Context, rows []row) []string {
 			ids = append(ids, r.member)
 		}
 	}
-	names := x.names(ctx, ids)
+	names := x.house.names(ctx, ids)
 	lines := make([]string, len(rows))
 	for i, r := range rows {
 		line := strings.ReplaceAll(r.line(), whoPlace, who(r.member, names))
@@ -47,13 +47,13 @@ func (x *call) linesOf(ctx context.Context, rows []row) []string {
 }
 
 // names looks people up, for as long as an answer can wait for it.
-func (x *call) names(ctx context.Context, ids []snowflake.ID) map[snowflake.ID]Person {
-	if x.house.People == nil || len(ids) == 0 {
+func (h House) names(ctx context.Context, ids []snowflake.ID) map[snowflake.ID]Person {
+	if h.People == nil || len(ids) == 0 {
 		return nil
 	}
 	ctx, end := context.WithTimeout(ctx, namesWithin)
 	defer end()
-	return x.house.People(ctx, ids)
+	return h.People(ctx, ids)
 }
 
 // who is a member as they are named everywhere: mention, name in the guild, main character, Auth user, and the id, since the mention of

@@ -2,6 +2,7 @@ package discord
 
 import (
 	"cmp"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -32,6 +33,8 @@ type mirror struct {
 	current  bool // roles and owner are as they are now: no event was missed since they were read whole
 	away     bool // an outage, or the bot is not in the guild
 	standing uint // changes with everything that the bot's reach depends on
+	shape    uint // changes when rows of before do not mean the same any more
+	joins    uint // members who were not known before
 	complete bool
 	read     *fullRead // nil: none under way
 	traces   map[snowflake.ID]*trace
@@ -89,6 +92,7 @@ func (m *mirror) setGuild(name string, owner snowflake.ID, roles []discord.Role,
 // setRoles replaces the list and moves every role set to the new indexes; a role that is gone leaves the sets.
 func (m *mirror) setRoles(roles []audit.Role) {
 	slices.SortFunc(roles, func(a, b audit.Role) int { return cmp.Compare(a.ID, b.ID) })
+	m.shape++
 	index := make(map[snowflake.ID]int, len(roles))
 	for i, r := range roles {
 		index[r.ID] = i
@@ -172,6 +176,8 @@ func (m *mirror) put(member *discord.Member, joined bool) (other bool) {
 	other = !known && len(member.RoleIDs) > 0 || known && old.set&rowSet != r.set&rowSet
 	if known {
 		m.hold(old, -1)
+	} else {
+		m.joins++
 	}
 	m.hold(r, 1)
 	m.members[member.User.ID] = r
@@ -351,6 +357,7 @@ func (m *mirror) believe() {
 
 // forgetSets keeps only the role sets that somebody has.
 func (m *mirror) forgetSets() {
+	m.shape++
 	moved := make([]uint32, len(m.sets))
 	var kept []audit.RoleSet
 	clear(m.setAt)
@@ -378,15 +385,41 @@ func (m *mirror) picture() (g audit.Guild, members []audit.Member, complete bool
 	return g, members, complete
 }
 
+// copiedAtOnce is how many members are copied before the goroutine that reads the gateway gets its turn.
+const copiedAtOnce = 1024
+
+// unsorted copies what is known. The reader waits for a part of it and not for all; what changes meanwhile is in it or not.
 func (m *mirror) unsorted() (g audit.Guild, members []audit.Member, complete bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	members = make([]audit.Member, 0, len(m.members))
-	for id, r := range m.members {
-		members = append(members, m.member(id, r))
+	members = make([]audit.Member, 0, len(m.members)+copiedAtOnce)
+	for whole := range copyTries {
+		shape, joins := m.shape, m.joins
+		members = members[:0]
+		for id, r := range m.members {
+			if members = append(members, m.member(id, r)); len(members)%copiedAtOnce > 0 || whole == copyTries-1 {
+				continue
+			}
+			m.mu.Unlock()
+			runtime.Gosched()
+			m.mu.Lock()
+			if m.shape != shape { // other roles, or all members were read anew: what was copied does not fit
+				break
+			}
+		}
+		if m.shape == shape {
+			if m.joins != joins { // who left and came back meanwhile may be there twice
+				slices.SortFunc(members, func(a, b audit.Member) int { return cmp.Compare(a.ID, b.ID) })
+				members = slices.CompactFunc(members, func(a, b audit.Member) bool { return a.ID == b.ID })
+			}
+			break
+		}
 	}
 	return m.guild, members, m.complete
 }
+
+// copyTries is how often a copy is begun; the last one keeps the reader waiting.
+const copyTries = 4
 
 // recount counts every role's holders anew.
 func (m *mirror) recount() {

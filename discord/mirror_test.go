@@ -174,6 +174,63 @@ func TestAHeadcountCopiesNobodyAndSaysWhenSomethingChanged(t *testing.T) {
 	}
 }
 
+// The reader of the gateway gets its turn while a large guild is copied: whoever stays is in the copy once, with roles that are theirs.
+func TestACopyBesideEventsShowsEverybodyWhoStaysOnce(t *testing.T) {
+	m := newMirror(someGuild, someBot)
+	if err := m.setGuild("g", 1, []discord.Role{someRole(10), someRole(20)}, 0); err != nil {
+		t.Fatal(err)
+	}
+	const stay = 5 * copiedAtOnce
+	for id := range snowflake.ID(stay) {
+		member := someMember(id+1, 20)
+		m.put(&member, true)
+	}
+	done := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for n := 0; ; n++ {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			id := snowflake.ID(stay + 1 + n%50)
+			member := someMember(id, 10)
+			m.put(&member, true)
+			m.drop(id)
+			if n%5_000 == 0 { // every index moves
+				m.putRole(someRole(5))
+				m.dropRole(5)
+			}
+		}
+	}()
+	for range 20 {
+		g, members, _ := m.unsorted()
+		seen := map[snowflake.ID]bool{}
+		stayed := 0
+		for _, a := range members {
+			if seen[a.ID] {
+				t.Fatalf("member %d is there twice", a.ID)
+			}
+			seen[a.ID] = true
+			if a.ID <= stay {
+				stayed++
+				for i := range a.Roles.All() {
+					if g.Roles[i].ID != 20 {
+						t.Fatalf("member %d holds role %d", a.ID, g.Roles[i].ID)
+					}
+				}
+			}
+		}
+		if stayed != stay {
+			t.Fatalf("%d of those who stay are there, want %d", stayed, stay)
+		}
+	}
+	close(done)
+	<-ended
+}
+
 func TestAMissedEventSpoilsTheReadThatIsUnderWay(t *testing.T) {
 	m := newMirror(someGuild, someBot)
 	if err := m.setGuild("g", 7, nil, 1); err != nil {

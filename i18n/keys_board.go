@@ -19,6 +19,8 @@ const (
 	BoardMore        Key = "board.more"
 	BoardDropped     Key = "board.dropped"
 	BoardAlert       Key = "board.alert"
+	BoardHeld        Key = "board.held"
+	BoardLeft        Key = "board.left"
 	BoardFinding     Key = "board.finding"
 	BoardOutcome     Key = "board.outcome"
 	BoardGiven       Key = "board.given"

@@ -12,6 +12,7 @@ const (
 	BrakeByRun       Key = "brake_answer.by_run"
 	BrakeByEvent     Key = "brake_answer.by_event"
 	BrakeLine        Key = "brake_answer.line"
+	BrakeOneRole     Key = "brake_answer.one_role"
 	BrakeLimit       Key = "brake_answer.limit"
 	BrakeAllows      Key = "brake_answer.allows"
 	BrakeUsed        Key = "brake_answer.used"

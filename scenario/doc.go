@@ -27,6 +27,7 @@
 //	holds ID ROLE… · gone ID · here ID
 //	calls METHOD PATH N            the program made exactly N such calls so far (at-most N, at-least N); calls 429 0: so many answers of 429
 //	posted "text" · unposted "text"     of all that came to the webhook
+//	told ID "text" · untold ID "text"   of all that was written to a person alone
 //	serve [NAME] [SETTING=VALUE…]      start `gatecamp serve` as a process · owner [NAME] · waits NAME: until it acts and is ready, or waits
 //	crash [NAME] · stop [NAME] · ends [NAME] CODE    SIGKILL · SIGTERM, and it must end as a stopped one · it ends by itself
 //	logs [NAME] "text" · metric 'name{labels}' VALUE
@@ -35,10 +36,11 @@
 //	finds ID "text"                    in the member's findings
 //	within SECONDS                     every look so far ended so soon after its event
 //	aa start · aa group NAME · aa user NAME ID GROUP… [superuser] · aa groups NAME +GROUP -GROUP · aa update-all · aa idle    a real Alliance Auth
+//	database postgres · database cut|mend · redis start|stop
 //	gateway cut|CODE · sessions N      the program's sockets
 //	eventually STEP                    again and again until it succeeds
 //	slash USER "name sub" option=value… · menu USER "name" TARGET · press USER LABEL · press-board USER LABEL · submit USER TEXT…
-//	forge USER CUSTOM-ID               what people do in Discord
+//	                                   what people do in Discord
 //	answers "text" · conceals "text"   of the last answer to a person · shows "text" · hides "text": of the admin channel
 //	setting NAME VALUE
 //	world NAME                         what the archive leaves out is as in testdata/worlds/NAME.txtar

@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -200,20 +199,6 @@ func (s *story) pressBoard(a []string) error {
 	})
 }
 
-// forge presses a button that nobody made: forge USER CUSTOM-ID, on the newest message of the admin channel.
-func (s *story) forge(a []string) error {
-	messages, err := s.board()
-	if err != nil || len(messages) == 0 {
-		return errors.Join(err, errors.New("nothing in the admin channel"))
-	}
-	newest, err := idIn(messages[0])
-	if err != nil {
-		return err
-	}
-	s.reply, err = s.discord.PressMessage(s.t.Context(), newest, discordtest.PressCall{User: loose(a[0]), Locale: s.locale, CustomID: a[1]})
-	return err
-}
-
 // submit fills in the modal of the last answer, its inputs in order: submit USER TEXT….
 func (s *story) submit(a []string) (err error) {
 	var custom struct {
@@ -265,6 +250,22 @@ func holding(messages []json.RawMessage, custom string) (snowflake.ID, error) {
 		}
 	}
 	return 0, fmt.Errorf("no message holds %s", custom)
+}
+
+// told looks for a text in what was written to a person alone.
+func (s *story) told(a []string, want bool) error {
+	messages, err := s.discord.DirectMessages(id(a[0]))
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	for _, m := range messages {
+		b.WriteString(plain(m))
+	}
+	if strings.Contains(b.String(), a[1]) != want {
+		return fmt.Errorf("%s was told:\n%s", a[0], b.String())
+	}
+	return nil
 }
 
 // shows looks for a text in the admin channel.

@@ -26,9 +26,34 @@ type kept struct {
 	overlap int64 // of the version and of the members, both by name
 	between string
 
+	failure error     // of an Auth that kept somebody waiting
+	silent  time.Time // until when it is not asked by live looks; by the machine's clock
+
 	noted   string // version of Auth that was noted down last
 	verdict audit.Health
 	at      time.Time
+}
+
+// silence is how long an Auth that kept somebody waiting for nothing is not asked by live looks.
+const silence = 5 * time.Second
+
+// askAuth reads Auth for a look at few members. One that kept somebody waiting for nothing is not waited for again at once: events would
+// queue up behind it. Not asking is blind, which permits nothing.
+func (e *Engine) askAuth(ctx context.Context) (*audit.Directory, error) {
+	began := time.Now()
+	e.kept.mu.Lock()
+	failure, until := e.kept.failure, e.kept.silent
+	e.kept.mu.Unlock()
+	if began.Before(until) {
+		return nil, failure
+	}
+	d, err := readCurrent(ctx, e.auth)
+	if took := time.Since(began); err != nil && ctx.Err() == nil && took > e.cfg.Patience {
+		e.kept.mu.Lock()
+		e.kept.failure, e.kept.silent = err, time.Now().Add(silence)
+		e.kept.mu.Unlock()
+	}
+	return d, err
 }
 
 // judge holds what was read of Auth against what is normal, and notes the read down unless this is a second look.

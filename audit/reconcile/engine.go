@@ -22,12 +22,14 @@ const AuthSource = "auth"
 // Config are the options of an Engine.
 type Config struct {
 	Guild  snowflake.ID
-	Source string           // under which reads of Auth are remembered and compared; AuthSource if empty
-	Fence  storage.Fence    // the lease under which this process acts; zero: it never acts
-	Owner  string           // tells this process from every other in the runs it works on
-	Beat   time.Duration    // between signs of life of a run; 1 s if zero
-	Now    func() time.Time // the clock; time.Now if nil
-	Log    *slog.Logger     // discarded if nil
+	Source string        // under which reads of Auth are remembered and compared; AuthSource if empty
+	Fence  storage.Fence // the lease under which this process acts; zero: it never acts
+	Owner  string        // tells this process from every other in the runs it works on
+	Beat   time.Duration // between signs of life of a run; 1 s if zero
+	// Patience is how long live looks wait for an Auth that then fails, before they take its failure for granted for 5 s; 1 s if zero.
+	Patience time.Duration
+	Now      func() time.Time // the clock; time.Now if nil
+	Log      *slog.Logger     // discarded if nil
 	// Progress is told, after each call to Discord, how many of the free actions of a run's plan are behind it; run 0 is a live look.
 	// It must not wait. May be nil.
 	Progress func(run int64, done, of int)
@@ -55,6 +57,9 @@ func New(db Records, auth Auth, cfg Config) *Engine {
 	}
 	if cfg.Beat == 0 {
 		cfg.Beat = time.Second
+	}
+	if cfg.Patience == 0 {
+		cfg.Patience = time.Second
 	}
 	if cfg.Source == "" {
 		cfg.Source = AuthSource

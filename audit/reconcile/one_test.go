@@ -463,3 +463,38 @@ func TestLiveEventsAndASweepShareTheBrakes(t *testing.T) {
 		t.Errorf("%d writes, want the 5 that the brake lets through in a day", got)
 	}
 }
+
+// tarpit is an Auth that says nothing for a while and then fails.
+type tarpit struct{ asked int }
+
+func (p *tarpit) Read(ctx context.Context) (*audit.Directory, error) {
+	p.asked++
+	brief, end := context.WithTimeout(ctx, 2*time.Millisecond)
+	defer end()
+	<-brief.Done()
+	return nil, errDown
+}
+
+func TestEventsDoNotQueueUpBehindAnAuthThatKeepsThemWaiting(t *testing.T) {
+	w, _ := live(t)
+	w.join(2001, roleFleet)
+	auth := &tarpit{}
+	e := reconcile.New(w.db, auth, reconcile.Config{Guild: guildID, Fence: w.fence, Owner: "patient", Now: w.now, Patience: time.Microsecond})
+	for range 2 {
+		if r := w.one(e, 2001); r.Look.Verdict.Health != audit.Blind || len(w.writes()) > 0 {
+			t.Errorf("Auth is %s, writes %v", r.Look.Verdict.Health, w.writes())
+		}
+	}
+	if auth.asked != 1 {
+		t.Errorf("Auth was asked %d times, want once", auth.asked)
+	}
+	if _, err := e.AuthChanged(t.Context(), w.now()); err == nil {
+		t.Error("who compares Auth is told that nothing is wrong")
+	}
+	patient := reconcile.New(w.db, auth, reconcile.Config{Guild: guildID, Fence: w.fence, Owner: "patient", Now: w.now, Patience: time.Hour})
+	w.one(patient, 2001)
+	w.one(patient, 2001)
+	if auth.asked != 3 {
+		t.Errorf("Auth was asked %d times, want each time where it fails at once", auth.asked)
+	}
+}

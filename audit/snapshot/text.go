@@ -11,6 +11,7 @@ import (
 	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/audit"
+	"gatecamp/i18n"
 	"gatecamp/internal/wrap"
 )
 
@@ -20,7 +21,11 @@ const shownLines = 20
 // WriteText writes the answer for a person: what was seen, the worst first, what would go, what holds it and why, what to do next.
 func (a *Answer) WriteText(w io.Writer) (err error) {
 	defer wrap.Err(&err, "snapshot.Answer.WriteText")
-	t := &text{Answer: a, out: bufio.NewWriter(w)}
+	texts, err := i18n.Load()
+	if err != nil {
+		return err
+	}
+	t := &text{Answer: a, out: bufio.NewWriter(w), words: texts.For(i18n.English)}
 	t.seen()
 	t.members()
 	t.roles()
@@ -31,6 +36,7 @@ func (a *Answer) WriteText(w io.Writer) (err error) {
 type text struct {
 	*Answer
 	out    *bufio.Writer
+	words  *i18n.Printer
 	alarms bool
 	wrongs bool
 }
@@ -149,7 +155,7 @@ func (t *text) holds() {
 	t.line("")
 	t.line("What holds it, and why")
 	for _, g := range t.Plan.Gates {
-		t.line("  %s: %s", g, gateWords(g))
+		t.line("  %s: %s", g, t.words.Gate(g))
 	}
 	for _, h := range t.Plan.Holds {
 		t.line("  %s: %d would be touched within %s, %d are allowed; a plan over a brake does nothing there", t.by(h.By), h.Asked, windowWords(h.Window), h.Allowed)
@@ -223,7 +229,7 @@ func (t *text) finding(v *Verdict) string {
 	b.WriteString("\n      ")
 	fmt.Fprintf(&b, "%s, decided by %s", v.Act, oneLine(v.LayerCode()))
 	for r := range v.Reasons.All() {
-		b.WriteString("; " + reasonWords(r))
+		b.WriteString("; " + t.words.Reason(r))
 	}
 	return b.String()
 }

@@ -140,6 +140,9 @@ func (b *botBench) restart(ctx context.Context, dir string) (_ map[string]float6
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	if err := wait(ctx, b.patience()-missedFor); err != nil {
+		return nil, err
+	}
 	if err := s.finish(); err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/disgoorg/snowflake/v2"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -165,9 +164,7 @@ func (s *server) connected(ctx context.Context) (err error) {
 	if err := s.keepShardCount(ctx, s.client.ShardCount()); err != nil {
 		return err
 	}
-	work, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var all errgroup.Group
+	all, work := errgroup.WithContext(ctx)
 	for shard := range s.client.ShardCount() {
 		all.Go(func() error { return s.inTurns(work, shard) })
 	}
@@ -175,58 +172,23 @@ func (s *server) connected(ctx context.Context) (err error) {
 	all.Go(func() error { return s.slash.Run(work, s.kept) })
 	all.Go(func() error { return s.canary().Run(work) })
 	all.Go(func() error { return s.authWatch().Run(work) })
-	all.Go(func() error {
-		select {
-		case <-work.Done():
-			return nil
-		case <-s.client.Lost():
-		}
-		err := cmp.Or(s.client.Err(), errors.New("Discord's gateway was given up"))
-		stop(err)
-		return err
-	})
+	all.Go(func() error { return s.untilLost(work) })
 	return all.Wait()
+}
+
+// untilLost ends the work when the gateway was given up.
+func (s *server) untilLost(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.client.Lost():
+		return cmp.Or(s.client.Err(), errors.New("Discord's gateway was given up"))
+	}
 }
 
 // canary notices connections that look alive and are dead.
 func (s *server) canary() *bot.Canary {
 	return &bot.Canary{Gateway: gatewayPulse{s.client}, Trouble: s.troubleEverywhere, Log: s.log}
-}
-
-// digester is an Auth that says cheaply whether anything in it is another than before.
-type digester interface {
-	Digest(ctx context.Context) (string, error)
-}
-
-// authWatch finds what changes on Auth's side, where Discord tells nothing.
-func (s *server) authWatch() *bot.AuthWatch {
-	return bot.NewAuthWatch(bot.AuthWatchConfig{
-		Every: s.cfg.AuthInterval, Guilds: s.keepers, Trouble: s.troubleEverywhere, Log: s.log,
-		Digest: func(ctx context.Context) (string, error) {
-			if d, is := s.auth.(digester); is && len(s.present()) > 0 {
-				return d.Digest(ctx)
-			}
-			return "", nil // a process that waits compares nothing
-		},
-		Changed: func(ctx context.Context, since time.Time) ([]snowflake.ID, bool, error) {
-			for _, t := range s.present() {
-				for _, h := range t.all() { // any of them: there is one Auth
-					news, err := h.engine.AuthChanged(ctx, since)
-					return news.Members, news.Everybody, err
-				}
-			}
-			return nil, false, nil
-		},
-	})
-}
-
-func (s *server) keepers() (all []*bot.Guild) {
-	for _, t := range s.present() {
-		for _, h := range t.all() {
-			all = append(all, h.keeper)
-		}
-	}
-	return all
 }
 
 // troubleEverywhere tells every guild about something that concerns them all.

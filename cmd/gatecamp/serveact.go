@@ -6,12 +6,14 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/disgoorg/snowflake/v2"
 	"golang.org/x/sync/errgroup"
 
 	"gatecamp/audit"
 	"gatecamp/audit/reconcile"
+	"gatecamp/discord"
 	"gatecamp/internal/problem"
 	"gatecamp/schedule"
 	"gatecamp/storage"
@@ -130,7 +132,7 @@ func (t *tenure) open(ctx context.Context) (guilds []snowflake.ID, err error) {
 	}
 	session := p.resumable(t.now())
 	for failures := 0; ; failures++ {
-		err := t.client.OpenShard(ctx, t.lease.Shard, session)
+		err := t.openShard(ctx, session)
 		if told, is := errors.AsType[*problem.Problem](err); is && told.Kind == problem.Usage || err == nil || ctx.Err() != nil {
 			return p.Guilds, err
 		}
@@ -140,6 +142,19 @@ func (t *tenure) open(ctx context.Context) (guilds []snowflake.ID, err error) {
 		}
 		session.ID = "" // it may be what does not work
 	}
+}
+
+// openWithin is how long a session may take to stand: longer than Discord's own gate between new ones.
+const openWithin = time.Minute
+
+func (t *tenure) openShard(ctx context.Context, session discord.Session) error {
+	ctx, end := context.WithTimeout(ctx, openWithin)
+	defer end()
+	if session.ID != "" { // a resume needs no gate
+		ctx, end = context.WithTimeout(ctx, openWithin/6)
+		defer end()
+	}
+	return t.client.OpenShard(ctx, t.lease.Shard, session)
 }
 
 // watched are the guilds that the settings name; none: all that the bot is in.

@@ -50,7 +50,7 @@ func newHouse(t *tenure, id snowflake.ID) *house {
 	if h.settings.AdminChannelID != 0 {
 		h.board = bot.NewBoard(bot.BoardConfig{
 			Guild: id, Channel: h.settings.AdminChannelID, Post: t.client, Memory: t.db, Printer: t.texts.For(h.settings.Locale), Summary: summaryOf, Names: h.names,
-			Givers: t.db, Log: h.log,
+			Givers: t.db, Log: t.log,
 		})
 	}
 	h.keeper = bot.New(bot.Config{
@@ -189,6 +189,9 @@ func (h *house) Looked(r *reconcile.Report) {
 // Trouble is told by the keeper, which has logged it; it does not wait.
 func (h *house) Trouble(_ snowflake.ID, code, detail string) {
 	h.t.counts.troubles.WithLabelValues(h.id.String(), code).Inc()
+	if code == bot.TroubleAuthWait {
+		h.t.state.judge(detail, h.t.now(), h.id)
+	}
 	if h.board != nil {
 		h.board.Trouble(h.id, code, detail)
 	}
@@ -221,9 +224,9 @@ func (h *house) learn(r *reconcile.Report) {
 	if r == nil || r.Look == nil {
 		return
 	}
-	h.t.state.learned(h.id, r)
-	if r.Look.AuthError == nil && r.Look.Scene != nil {
-		h.seen.Store(r.Look.Scene.Auth)
+	h.t.state.judge(r.Look.Verdict.Health.String(), r.Look.At, h.id)
+	if d := r.Look.Auth(); d != nil {
+		h.seen.Store(d)
 	}
 }
 

@@ -77,16 +77,20 @@ func (t *tenure) keepSession(ctx context.Context) error {
 // leaveWithin is how long it may take to part from Discord in order.
 const leaveWithin = 10 * time.Second
 
-// close ends the shard's connection and leaves its session to the next owner. A lost lease has one already: its session counts.
+// close ends the shard's connection. Its session is left to the next owner where the process was told to stop; a connection that was
+// given up has no good one, and a lost lease has a new owner with a session of their own.
 func (t *tenure) close(ctx context.Context) error {
-	fenced := errors.Is(context.Cause(ctx), storage.ErrFenced)
+	why := context.Cause(ctx)
 	ctx, end := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
 	defer end()
 	session := t.client.CloseShard(ctx, t.lease.Shard)
-	if fenced {
+	switch _, told := errors.AsType[*signalError](why); {
+	case errors.Is(why, storage.ErrFenced):
 		return nil
+	case told || errors.Is(why, context.Canceled):
+		return t.park(ctx, session)
 	}
-	return t.park(ctx, session)
+	return t.db.Forget(ctx, 0, sessionName(t.lease.Shard))
 }
 
 func (t *tenure) park(ctx context.Context, session discord.Session) (err error) {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/disgoorg/snowflake/v2"
 
-	"gatecamp/audit/reconcile"
 	"gatecamp/storage"
 )
 
@@ -78,12 +77,22 @@ func (s *serveState) stops() {
 	s.change(func() { s.role = roleStopping; clear(s.verdicts) })
 }
 
-// learned takes what a look said about Auth.
-func (s *serveState) learned(guild snowflake.ID, r *reconcile.Report) {
-	if r == nil || r.Look == nil {
-		return
-	}
-	s.change(func() { s.verdicts[guild] = judged{r.Look.Verdict.Health.String(), r.Look.At} })
+// judge takes a verdict on Auth.
+func (s *serveState) judge(verdict string, at time.Time, guilds ...snowflake.ID) {
+	s.change(func() {
+		for _, g := range guilds {
+			s.verdicts[g] = judged{verdict, at}
+		}
+	})
+}
+
+// compared notes that Auth was compared and is as it was when it was judged.
+func (s *serveState) compared(at time.Time) {
+	s.change(func() {
+		for g, v := range s.verdicts {
+			s.verdicts[g] = judged{v.verdict, at}
+		}
+	})
 }
 
 // judged is a verdict on Auth, and when it was reached.

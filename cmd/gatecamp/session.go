@@ -89,8 +89,8 @@ func (s *session) invocation(command, args string) storage.Invocation {
 }
 
 // open reads the settings and opens the database, bringing it up to date first.
-func (c *console) open(ctx context.Context, needs ...config.Need) (*session, error) {
-	cfg, err := c.config(ctx, needs...)
+func (c *console) open(ctx context.Context) (*session, error) {
+	cfg, err := c.config(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -248,9 +248,7 @@ func (f *filed) tellOutcomes(r *reconcile.Report) {
 	}
 }
 
-func windowWords(w audit.Window) string {
-	return [...]string{audit.PerRun: "in one run", audit.Live15m: "in 15 minutes", audit.PerDay: "in 24 hours"}[w]
-}
+func windowWords(w audit.Window) string { return english().Window(w) }
 
 func countsText(counts map[string]int) string {
 	var parts []string

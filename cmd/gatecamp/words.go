@@ -2,10 +2,13 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"gatecamp/audit"
+	"gatecamp/i18n"
 	"gatecamp/storage"
 )
 
@@ -21,45 +24,21 @@ func categoryWords(c audit.Category) string {
 	}[c]
 }
 
+// english tells what the catalogue of texts says about codes, as Discord does in English. What the console says in words of its own is
+// what names its own commands, and lists.
+var english = sync.OnceValue(func() *i18n.Printer {
+	texts, err := i18n.Load()
+	if err != nil {
+		panic(err) // the texts are built in: a test finds it
+	}
+	return texts.For(i18n.English)
+})
+
 // actWords says what an action would do.
-func actWords(a audit.Act) string {
-	return [...]string{
-		audit.None: "nothing", audit.Report: "report it, change nothing", audit.Strip: "take the managed roles that Auth does not give",
-		audit.StripKick: "take those roles and kick", audit.Kick: "kick (blocked)", audit.Ban: "ban (blocked)",
-	}[a]
-}
+func actWords(a audit.Act) string { return english().Act(a) }
 
 // reasonWords says what led to a verdict.
-func reasonWords(r audit.Reason) string {
-	return [...]string{
-		audit.NotLinked:        "no Auth account is linked to this Discord account, and none is known to have been",
-		audit.NoAccess:         "the Auth account lacks the permission to use Discord",
-		audit.Deactivated:      "the Auth account is deactivated",
-		audit.OldAccount:       "this is an earlier Discord account of an Auth user",
-		audit.LinkLost:         "that user has access, and no Discord account is linked any more",
-		audit.SeveralAccounts:  "more than one Auth user is linked to this Discord account",
-		audit.NoProfile:        "the Auth account has no profile, so Auth cannot write its roles",
-		audit.HoldsSurplus:     "holds a managed role that Auth does not give",
-		audit.LacksRole:        "lacks a role that Auth gives",
-		audit.HoldsProposed:    "holds a role that counts as managed by its name alone; until it is bound it is never removed",
-		audit.BotSelf:          "this is gatecamp's own account",
-		audit.BotFlag:          "Discord says that this is a bot",
-		audit.BotListed:        "an operator listed this account as a bot",
-		audit.BotLinked:        "a bot's account is linked to an Auth user, which is a conflict",
-		audit.AuthBlind:        "Auth could not be believed at all",
-		audit.AuthDoubtful:     "Auth looks wrong, so everything is reported only",
-		audit.Blocked:          "a block is in force",
-		audit.ProtectedMember:  "an operator protects this member",
-		audit.ScreeningOpen:    "membership screening is not finished",
-		audit.JoinedLately:     "joined within the grace of the policy",
-		audit.LostLately:       "this came up within the grace of the policy",
-		audit.IsOwner:          "the guild's owner is never kicked",
-		audit.OwnerUnknown:     "nobody knows who owns the guild, so nobody is kicked",
-		audit.MemberAboveBot:   "the member's highest role is not below the bot's: Discord would refuse a kick",
-		audit.RoleAboveBot:     "a role to remove is not below the bot's highest: Discord would refuse",
-		audit.HierarchyUnknown: "the bot's highest role is unknown, so nobody knows what it can reach",
-	}[r]
-}
+func reasonWords(r audit.Reason) string { return english().Reason(r) }
 
 // remedyWords says what would change a verdict; empty where nobody needs to do anything.
 func remedyWords(r audit.Reason) string {
@@ -109,48 +88,16 @@ func remedyWords(r audit.Reason) string {
 
 // layerWords says which rule decided.
 func layerWords(d *audit.Decision) string {
-	switch d.Layer {
-	case audit.LayerGroup:
-		return fmt.Sprintf("the policy's entry for the group %q", d.LayerName)
-	case audit.LayerState:
-		return fmt.Sprintf("the policy's entry for the state %q", d.LayerName)
-	case audit.LayerUntouchable, audit.LayerProtected, audit.LayerBot, audit.LayerBlock, audit.LayerHealth, audit.LayerGrace, audit.LayerOverride,
-		audit.LayerRun, audit.LayerDefault, audit.LayerAccess:
+	if d.LayerName == "" {
+		return layerName(d.Layer)
 	}
-	return layerName(d.Layer)
+	return english().Layer(d.Layer, strconv.Quote(d.LayerName))
 }
 
-func layerName(l audit.Layer) string {
-	return [...]string{
-		audit.LayerUntouchable: "untouchable: the owner is never kicked, the bot never touched", audit.LayerProtected: "an operator's protection",
-		audit.LayerBot: "bots are reported only", audit.LayerBlock: "a block", audit.LayerHealth: "the health of Auth", audit.LayerGrace: "grace",
-		audit.LayerOverride: "an operator's override for this member", audit.LayerRun: "the run's own action", audit.LayerGroup: "the policy's entry for a group",
-		audit.LayerState: "the policy's entry for a state", audit.LayerDefault: "the policy's default for the category", audit.LayerAccess: "entitled, nothing wrong",
-	}[l]
-}
+func layerName(l audit.Layer) string { return english().Layer(l, "") }
 
 // holdWords says what a gate or a brake means and how it opens, by its code.
-func holdWords(code string) string {
-	if role, ok := strings.CutPrefix(code, audit.OneRole.String()+":"); ok {
-		return "the brake on how many holders the role " + role + " may lose"
-	}
-	words, known := map[string]string{
-		audit.Lock.String():              "the first-run lock: nobody has acknowledged a first report",
-		audit.Pause.String():             "the pause: somebody stopped everything",
-		audit.DryRun.String():            "this run only reports",
-		audit.Roster.String():            "the member list is not proven to be complete",
-		audit.NothingWanted.String():     "Auth gives nobody any role here, which is an outage and not a plan",
-		audit.MembersTouched.String():    "the brake on members touched",
-		audit.RolesRemoved.String():      "the brake on roles removed",
-		audit.Kicks.String():             "the brake on kicks",
-		audit.PrivilegedRemoved.String(): "the brake on removals of privileged roles",
-		audit.BlockKicks.String():        "the brake on kicks of blocked members",
-	}[code]
-	if !known {
-		return code
-	}
-	return words
-}
+func holdWords(code string) string { return english().Hold(code, "") }
 
 // kindWords names an action in a list.
 func kindWords(kind string) string {
@@ -161,18 +108,7 @@ func kindWords(kind string) string {
 func healthWords(v audit.Verdict) []string {
 	var lines []string
 	for _, r := range v.Reasons {
-		bound, now := "at least", fmt.Sprint(r.Now)
-		if r.Fact.Ceiling() {
-			bound = "at most"
-		}
-		if r.Now == audit.Unknown {
-			now = "unknown"
-		}
-		if r.Fact == audit.Reachable {
-			lines = append(lines, "it could not be read")
-			continue
-		}
-		lines = append(lines, fmt.Sprintf("%s: %s now, %s %d expected (%s)", strings.ReplaceAll(r.Fact.String(), "_", " "), now, bound, r.Want, r.Fact.Unit()))
+		lines = append(lines, english().HealthReason(r))
 	}
 	return lines
 }

@@ -12,8 +12,9 @@ import (
 
 // codec turns messages into frames: plain text, one zlib or zstd stream over the whole connection, or zlib for each payload alone.
 type codec struct {
-	kind    string // "", "zlib-stream" or "zstd-stream"
-	payload bool   // identify asked for payload compression
+	kind    string       // "", "zlib-stream" or "zstd-stream"
+	payload bool         // identify asked for payload compression
+	each    *zlib.Writer // for payloads; a new one costs a megabyte
 	buf     bytes.Buffer
 	stream  interface {
 		io.WriteCloser
@@ -65,11 +66,18 @@ func (c *codec) encode(text []byte) (websocket.MessageType, []byte, error) {
 		return websocket.MessageBinary, c.buf.Bytes(), nil
 	case c.payload:
 		c.buf.Reset()
-		w := zlib.NewWriter(&c.buf)
-		if _, err := w.Write(text); err != nil {
+		if c.each == nil {
+			w, err := zlib.NewWriterLevel(&c.buf, zlib.BestSpeed)
+			if err != nil {
+				return 0, nil, err
+			}
+			c.each = w
+		}
+		c.each.Reset(&c.buf)
+		if _, err := c.each.Write(text); err != nil {
 			return 0, nil, err
 		}
-		if err := w.Close(); err != nil {
+		if err := c.each.Close(); err != nil {
 			return 0, nil, err
 		}
 		return websocket.MessageBinary, c.buf.Bytes(), nil

@@ -3,6 +3,7 @@ package discordtest
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/disgoorg/snowflake/v2"
 )
@@ -33,6 +34,28 @@ func (s *Server) Messages(channel snowflake.ID) ([]json.RawMessage, error) {
 		out = append(out, encode(o))
 	}
 	return out, nil
+}
+
+// DirectMessages is what bots wrote to a person alone, as Messages tells it, one channel after the other.
+func (s *Server) DirectMessages(user snowflake.ID) ([]json.RawMessage, error) {
+	s.mu.Lock()
+	var channels []snowflake.ID
+	for id, ch := range s.dms {
+		if ch.recipient.id == user {
+			channels = append(channels, id)
+		}
+	}
+	s.mu.Unlock()
+	slices.Sort(channels)
+	var all []json.RawMessage
+	for _, id := range channels {
+		messages, err := s.Messages(id)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, messages...)
+	}
+	return all, nil
 }
 
 // Interaction is what became of an interaction.

@@ -66,12 +66,17 @@ type tx struct {
 	lock  *lock
 }
 
+// with is a compiled statement on the transaction's connection. The transaction closes it when it ends; what was compiled stays.
+func (t *tx) with(ctx context.Context, ready *sql.Stmt) *sql.Stmt {
+	return t.StmtContext(ctx, ready)
+}
+
 // Exec satisfies relational.Tx.
 func (t *tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	var done sql.Result
 	var err error
 	if ready := t.texts.of(query); ready != nil {
-		done, err = t.StmtContext(ctx, ready).ExecContext(ctx, args...)
+		done, err = t.with(ctx, ready).ExecContext(ctx, args...) //nolint:sqlclosecheck // the transaction closes it
 	} else {
 		done, err = t.ExecContext(ctx, query, args...)
 	}
@@ -95,7 +100,7 @@ func (t *tx) Query(ctx context.Context, query string, args ...any) (relational.R
 	var rows *sql.Rows
 	var err error
 	if ready := t.texts.of(query); ready != nil {
-		rows, err = t.StmtContext(ctx, ready).QueryContext(ctx, args...) //nolint:rowserrcheck // the caller reads them, and asks answer.Err
+		rows, err = t.with(ctx, ready).QueryContext(ctx, args...) //nolint:rowserrcheck,sqlclosecheck // the transaction closes it; the caller reads them, and asks answer.Err
 	} else {
 		rows, err = t.QueryContext(ctx, query, args...) //nolint:rowserrcheck // likewise
 	}
@@ -115,7 +120,7 @@ func (l line) Scan(dest ...any) error { return translate(l.ctx, l.Row.Scan(dest.
 // QueryRow satisfies relational.Tx.
 func (t *tx) QueryRow(ctx context.Context, query string, args ...any) relational.Row {
 	if ready := t.texts.of(query); ready != nil {
-		return line{t.StmtContext(ctx, ready).QueryRowContext(ctx, args...), ctx}
+		return line{t.with(ctx, ready).QueryRowContext(ctx, args...), ctx} //nolint:sqlclosecheck // the transaction closes it
 	}
 	return line{t.QueryRowContext(ctx, query, args...), ctx}
 }

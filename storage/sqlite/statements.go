@@ -45,16 +45,18 @@ func (s *statements) compile(ctx context.Context) {
 	s.seen = map[string]struct{}{}
 	s.mu.Unlock()
 	for text := range texts {
-		ready, err := s.pool.PrepareContext(ctx, text)
-		if err != nil { // whoever executes it will say why
-			continue
+		if ready, err := s.pool.PrepareContext(ctx, text); err == nil { // else whoever executes it will say why
+			s.keep(text, ready)
 		}
-		s.mu.Lock()
-		if _, twice := s.ready[text]; twice {
-			_ = ready.Close()
-		} else {
-			s.ready[text] = ready
-		}
-		s.mu.Unlock()
 	}
+}
+
+func (s *statements) keep(text string, ready *sql.Stmt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, twice := s.ready[text]; twice {
+		defer func() { _ = ready.Close() }()
+		return
+	}
+	s.ready[text] = ready
 }
