@@ -32,7 +32,7 @@ type count struct {
 }
 
 // idle reports whether nothing of the state can matter any more.
-func (c *count) idle(now, window int64) bool { return now-c.last >= 2*window }
+func (s *count) idle(now, window int64) bool { return now-s.last >= 2*window }
 
 // counters hold what the rules have counted, by rule and subject.
 type counters struct {

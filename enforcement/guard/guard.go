@@ -186,7 +186,8 @@ func (g *Guard) Check(ctx context.Context, a *Attempt) (v enforcement.Verdict) {
 	return v
 }
 
-// find gives the first block in force that meets the actor, in the configured order, everywhere's before the guild's.
+// find gives the first block in force that keeps the actor out, in the configured order, everywhere's before the guild's. Nobody is
+// locked out of their own house, whatever is stored.
 func (g *Guard) find(s *setup, a *enforcement.Actor, at int64) *entry {
 	view := g.index.now.Load()
 	for _, scope := range s.order {
@@ -201,7 +202,7 @@ func (g *Guard) find(s *setup, a *enforcement.Actor, at int64) *entry {
 					break
 				}
 				if t := view.nets[ns]; t != nil {
-					if e := covers(t, sub.Net, at); e != nil && g.bites(s, a, e) {
+					if e := covers(t, sub.Net, at); e != nil && !s.Immune.Protects(a) {
 						return e
 					}
 				}
@@ -209,16 +210,16 @@ func (g *Guard) find(s *setup, a *enforcement.Actor, at int64) *entry {
 		case enforcement.Role:
 			for _, r := range a.Roles {
 				sub := enforcement.Subject{Scope: scope, ID: r}
-				if e := g.findOne(view, a.Guild, &sub, at); e != nil && g.bites(s, a, e) {
+				if e := g.findOne(view, a.Guild, &sub, at); e != nil && !s.Immune.Protects(a) {
 					return e
 				}
 			}
-		default:
+		case enforcement.User, enforcement.Account, enforcement.Member, enforcement.Session, enforcement.Webhook, enforcement.Channel, enforcement.Guild, enforcement.Route:
 			sub, ok := a.Derive(scope, "", 0)
 			if !ok {
 				continue
 			}
-			if e := g.findOne(view, a.Guild, &sub, at); e != nil && g.bites(s, a, e) {
+			if e := g.findOne(view, a.Guild, &sub, at); e != nil && !s.Immune.Protects(a) {
 				return e
 			}
 		}
@@ -226,9 +227,7 @@ func (g *Guard) find(s *setup, a *enforcement.Actor, at int64) *entry {
 	return nil
 }
 
-// bites reports whether a block keeps the actor out: nobody is locked out of their own house, whatever is stored.
-func (g *Guard) bites(s *setup, a *enforcement.Actor, _ *entry) bool { return !s.Immune.Protects(a) }
-
+// findOne gives the block in force of a subject that is no address.
 func (g *Guard) findOne(view *view, guild uint64, sub *enforcement.Subject, at int64) *entry {
 	k := keyOf(enforcement.Global, sub)
 	h := g.index.hash(&k)

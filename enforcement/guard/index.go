@@ -269,24 +269,3 @@ func (x *index) entryOf(b *enforcement.Block) *entry {
 }
 
 const mostWords = 10_000
-
-// each calls f with every entry of the view until it says no.
-func (v *view) each(f func(*entry) bool) {
-	for _, s := range v.shards {
-		if s == nil {
-			continue
-		}
-		for _, e := range s.refs {
-			if e != nil && !f(e) {
-				return
-			}
-		}
-	}
-	for _, ns := range slices.Sorted(maps.Keys(v.nets)) {
-		for _, e := range v.nets[ns].All() {
-			if !f(e) {
-				return
-			}
-		}
-	}
-}

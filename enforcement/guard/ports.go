@@ -24,7 +24,7 @@ type Stream interface {
 	Silent(at time.Time) bool
 }
 
-// Containers carry out the action contain: package reconcile does, under its own brakes.
+// Container carries out the action contain: package reconcile does, under its own brakes.
 type Container interface {
 	Contain(ctx context.Context, guild, member uint64, rule string) error
 }

@@ -74,7 +74,9 @@ func (s *rows) ShortenBlock(context.Context, snowflake.ID, string, string, time.
 	return storage.Block{}, storage.ErrNotFound
 }
 
-func (s *rows) RefuseBlock(ctx context.Context, _ storage.Block, _ storage.Author) error { return s.ask(ctx) }
+func (s *rows) RefuseBlock(ctx context.Context, _ storage.Block, _ storage.Author) error {
+	return s.ask(ctx)
+}
 
 // BlocksSince reads first and hands over then, as a database does whose answer is on its way.
 func (s *rows) BlocksSince(ctx context.Context, revision int64, each func(storage.Block) error) (int64, error) {

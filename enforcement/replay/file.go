@@ -7,6 +7,7 @@ package replay
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -131,10 +132,9 @@ var deeds = []string{"request", "event", "block", "unblock", "check", "fault", "
 
 func where(raw []byte, err error) string {
 	var offset int64
-	switch e := err.(type) {
-	case *json.SyntaxError:
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
 		offset = e.Offset
-	case *json.UnmarshalTypeError:
+	} else if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		offset = e.Offset
 	}
 	if offset <= 0 || offset > int64(len(raw)) {
