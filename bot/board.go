@@ -11,6 +11,7 @@ import (
 
 	"github.com/disgoorg/snowflake/v2"
 
+	"gatecamp/audit"
 	"gatecamp/audit/reconcile"
 	"gatecamp/i18n"
 	"gatecamp/internal/problem"
@@ -77,9 +78,9 @@ type Board struct {
 	alerts   []boardLine
 	troubles []boardLine
 	gathered []boardLine
-	due      time.Time // of what was gathered
-	lined    time.Time // when lines were posted last
-	told     map[string]time.Time
+	due      time.Time             // of what was gathered
+	lined    time.Time             // when lines were posted last
+	told     map[snowflake.ID]told // findings, by member
 	repeats  map[string]*repeated
 	mute     time.Time // nothing is posted before
 	dropped  int       // since the last message of lines
@@ -105,7 +106,14 @@ type boardLine struct {
 	member snowflake.ID // zero: about nobody
 	main   string       // their main character and Auth user; empty: Auth does not know them
 	roles  []snowflake.ID
+	at     time.Time // when it was found
 	text   string
+}
+
+// told is the finding about a member that was told last.
+type told struct {
+	what string
+	at   time.Time
 }
 
 // repeated is a trouble that was told.
@@ -128,7 +136,7 @@ func NewBoard(cfg BoardConfig) *Board {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Board{cfg: cfg, wake: make(chan struct{}, 1), runs: map[int64]*runPost{}, told: map[string]time.Time{}, repeats: map[string]*repeated{}}
+	return &Board{cfg: cfg, wake: make(chan struct{}, 1), runs: map[int64]*runPost{}, told: map[snowflake.ID]told{}, repeats: map[string]*repeated{}}
 }
 
 // Dropped is how many lines and runs were never shown.
@@ -200,7 +208,9 @@ func (b *Board) post(run storage.Run) *runPost {
 
 // Looked tells of findings and of what was done.
 func (b *Board) Looked(r *reconcile.Report) {
+	b.settled(r)
 	alerts, others := b.lines(r)
+	b.mended(r)
 	if len(alerts)+len(others) == 0 {
 		return
 	}
@@ -245,17 +255,48 @@ func (b *Board) add(to, more []boardLine) []boardLine {
 	return append(to, more...)
 }
 
-// isNew reports whether a finding was not told lately, and notes that it is told now.
-func (b *Board) isNew(what string) bool {
+// isNew reports whether a finding is another one than was told of the member last, and notes that it is told now.
+func (b *Board) isNew(member snowflake.ID, what string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	if at, told := b.told[what]; told && now.Sub(at) < toldLasts {
+	if last, is := b.told[member]; is && last.what == what && now.Sub(last.at) < toldLasts {
 		return false
 	}
-	forget(b.told, func(at time.Time) bool { return now.Sub(at) >= toldLasts })
-	b.told[what] = now
+	forget(b.told, func(t told) bool { return now.Sub(t.at) >= toldLasts })
+	b.told[member] = told{what, now}
 	return true
+}
+
+// settled forgets what was told of members who were looked at and of whom nothing is found any more: when it comes again it is news.
+func (b *Board) settled(r *reconcile.Report) {
+	if r.Look == nil || r.Look.Verdict.Health == audit.Blind {
+		return // it closes nothing
+	}
+	found := map[snowflake.ID]struct{}{}
+	for i := range r.Decisions {
+		if d := &r.Decisions[i]; d.Category.IsFinding() || d.Category == audit.Undecidable {
+			found[d.Member] = struct{}{}
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, id := range r.Seen {
+		if _, is := found[id]; !is {
+			delete(b.told, id)
+		}
+	}
+}
+
+// mended forgets what was told of members from whom something was taken: when they have it again, it is news.
+func (b *Board) mended(r *reconcile.Report) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, o := range r.Outcomes {
+		if o.Result == audit.Done {
+			delete(b.told, o.Action.Member)
+		}
+	}
 }
 
 // forget makes room in a map that is full: what is old, and if that is not enough, anything.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -311,6 +312,114 @@ func TestAPrivilegedRoleIsALineWithinTwoSecondsAndTheRestIsGathered(t *testing.T
 			t.Errorf("%d messages, and nothing has happened", w.total())
 		}
 	})
+}
+
+func TestAPrivilegedRoleThatIsGivenAgainIsToldAgain(t *testing.T) {
+	gone := func(closed bool) *reconcile.Report {
+		r := seenBy(storage.Run{})
+		r.Seen = []snowflake.ID{1002}
+		if !closed { // Auth cannot be believed: nothing is known to have ended
+			r.Look.Verdict.Health = audit.Blind
+		}
+		return r
+	}
+	taken := func() *reconcile.Report {
+		r := seenBy(storage.Run{}, stranger(1002, true))
+		r.Outcomes = []audit.Outcome{{Action: audit.Action{Kind: audit.RemoveRole, Member: 1002, Role: 11}, Result: audit.Done}}
+		return r
+	}
+	for name, c := range map[string]struct {
+		first, between *reconcile.Report
+		messages       int
+	}{
+		"a person took it away":         {seenBy(storage.Run{}, stranger(1002, true)), gone(true), 2},
+		"we took it away":               {taken(), gone(true), 2},
+		"we did, and it was back first": {taken(), nil, 2},
+		"nothing is known of Auth":      {seenBy(storage.Run{}, stranger(1002, true)), gone(false), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &wall{}
+				b := posts(t, w, &shelf{kept: map[string][]byte{}})
+				b.Looked(c.first)
+				time.Sleep(2 * time.Second)
+				if c.between != nil {
+					b.Looked(c.between)
+				}
+				b.Looked(seenBy(storage.Run{}, stranger(1002, true)))
+				time.Sleep(2 * time.Second)
+				synctest.Wait()
+				if w.total() != c.messages {
+					t.Errorf("%d messages, want %d", w.total(), c.messages)
+				}
+			})
+		})
+	}
+}
+
+func TestALineNamesWhoGaveItsOwnRoles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wall{}
+		b := posts(t, w, &shelf{kept: map[string][]byte{}}, func(cfg *BoardConfig) {
+			cfg.Givers = given{ // newest first
+				{Member: 1001, Role: 10, Actor: 7003, Added: true, At: time.Now().Add(5 * time.Minute)},
+				{Member: 1001, Role: 11, Actor: 7002, Added: true, At: time.Now().Add(time.Minute)},
+				{Member: 1001, Role: 10, Actor: 7001, Added: true, At: time.Now()},
+			}
+		})
+		holds := func(role int) audit.Decision {
+			d := stranger(1001, false)
+			d.Held = audit.RoleSet{}.With(role)
+			return d
+		}
+		b.Looked(seenBy(storage.Run{}, holds(0)))
+		time.Sleep(time.Minute)
+		r := seenBy(storage.Run{}, holds(1))
+		r.Outcomes = []audit.Outcome{{Action: audit.Action{Kind: audit.RemoveRole, Member: 1001, Role: 11}, Result: audit.Done}}
+		b.Looked(r)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		lines := strings.Split(w.shows(1), "\n")
+		for role, actor := range map[string]string{"holds `Fleet`": "<@7001>", "holds `Dir'ector`": "<@7002>", "remove `Dir'ector`": ""} {
+			i := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, role) })
+			if i < 0 || actor != "" && !strings.Contains(lines[i], "Given by "+actor) || actor == "" && strings.Contains(lines[i], "Given by") {
+				t.Errorf("the line with %q does not name %q:\n%s", role, actor, w.shows(1))
+			}
+		}
+	})
+}
+
+func TestAnAlertSaysWhatCameOfIt(t *testing.T) {
+	action := audit.Action{Kind: audit.RemoveRole, Member: 1002, Role: 11}
+	for name, c := range map[string]struct {
+		change func(*reconcile.Report)
+		want   string
+	}{
+		"it was taken": {func(r *reconcile.Report) { r.Outcomes = []audit.Outcome{{Action: action, Result: audit.Done}} }, "remove `Dir'ector`: done."},
+		"a gate holds it": {func(r *reconcile.Report) {
+			r.Plan.Actions = []audit.Planned{{Action: action, Held: []audit.By{{Gate: audit.Pause}}}}
+		}, "Nothing was taken: the pause"},
+		"the policy only reports": {func(*reconcile.Report) {}, "Nothing was taken; `/explain` says why."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &wall{}
+				b := posts(t, w, &shelf{kept: map[string][]byte{}})
+				r := seenBy(storage.Run{}, stranger(1002, true))
+				c.change(r)
+				b.Looked(r)
+				synctest.Wait()
+				if got := w.shows(1); !strings.Contains(got, c.want) {
+					t.Errorf("%q is missing:\n%s", c.want, got)
+				}
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				if w.total() != 1 {
+					t.Errorf("it is told a second time: %s", w.shows(2))
+				}
+			})
+		})
+	}
 }
 
 func TestATroubleIsToldOnceAnHour(t *testing.T) {

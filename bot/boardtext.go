@@ -76,12 +76,13 @@ func (b *Board) lines(r *reconcile.Report) (alerts, others []boardLine) {
 		return nil, nil
 	}
 	scene := r.Look.Scene
+	var told []snowflake.ID // of alerts
 	for i := range r.Decisions {
 		d := &r.Decisions[i]
-		if !d.Category.IsFinding() || !b.isNew(fmt.Sprint(d.Member, d.Category, d.Held)) {
+		if !d.Category.IsFinding() || !b.isNew(d.Member, fmt.Sprint(d.Category, d.Held)) {
 			continue
 		}
-		line := boardLine{member: d.Member, main: mainOf(scene.Auth, d.Member)}
+		line := boardLine{member: d.Member, main: mainOf(scene.Auth, d.Member), at: time.Now()}
 		args := i18n.Args{"Category": b.cfg.Printer.Category(d.Category)}
 		if d.Alarming.Empty() {
 			names, ids := roleNames(scene.Guild.Roles, d.Held)
@@ -92,13 +93,46 @@ func (b *Board) lines(r *reconcile.Report) (alerts, others []boardLine) {
 		}
 		names, ids := roleNames(scene.Guild.Roles, d.Alarming)
 		args["Roles"], line.roles = b.cfg.Printer.List(names), ids
-		line.text = b.cfg.Printer.T(i18n.BoardAlert, args)
+		line.text = b.cfg.Printer.T(i18n.BoardAlert, args) + " " + b.cameTo(r, d)
 		alerts = append(alerts, line)
+		told = append(told, d.Member)
 	}
 	for _, o := range r.Outcomes {
+		if slices.Contains(told, o.Action.Member) {
+			continue // its line says so
+		}
 		others = append(others, boardLine{member: o.Action.Member, main: mainOf(scene.Auth, o.Action.Member), text: b.outcome(scene, o)})
 	}
 	return alerts, others
+}
+
+// cameTo says what was done at once about an alarming finding, or why nothing was.
+func (b *Board) cameTo(r *reconcile.Report, d *audit.Decision) string {
+	var done []string
+	for _, o := range r.Outcomes {
+		if o.Action.Member == d.Member {
+			done = append(done, b.outcome(r.Look.Scene, o))
+		}
+	}
+	if len(done) > 0 {
+		return strings.Join(done, "; ") + "."
+	}
+	var why []string
+	for _, a := range r.Plan.Actions {
+		for _, by := range a.Held {
+			role := ""
+			if i := slices.IndexFunc(r.Look.Scene.Guild.Roles, func(r audit.Role) bool { return r.ID == a.Role }); i >= 0 {
+				role = inert(r.Look.Scene.Guild.Roles[i].Name)
+			}
+			if text := b.cfg.Printer.Hold(by.String(), role); a.Member == d.Member && !slices.Contains(why, text) {
+				why = append(why, text)
+			}
+		}
+	}
+	if len(why) > 0 {
+		return b.cfg.Printer.T(i18n.BoardHeld, i18n.Args{"Why": strings.Join(why, "; ")})
+	}
+	return b.cfg.Printer.T(i18n.BoardLeft)
 }
 
 // outcome says what was done to somebody, and what came of it.
@@ -122,7 +156,7 @@ func (b *Board) outcome(scene *audit.Scene, o audit.Outcome) string {
 var troubleKeys = map[string]i18n.Key{
 	TroubleOverflow: i18n.BoardOverflow, TroubleSlow: i18n.BoardSlow, TroubleMissed: i18n.BoardMissed, TroubleDrift: i18n.BoardDrift,
 	TroubleLost: i18n.BoardLost, TroubleBack: i18n.BoardBack, TroubleReach: i18n.BoardReach, TroubleLook: i18n.BoardLook,
-	TroubleLookOver: i18n.BoardLookOver, TroubleGaveUp: i18n.BoardGaveUp, TroubleFight: i18n.BoardFight, TroubleAuditLog: i18n.BoardAuditLog,
+	TroubleLookOver: i18n.BoardLookOver, TroubleGaveUp: i18n.BoardGaveUp, TroubleFight: i18n.BoardFight, TroubleAuditLog: i18n.BoardAuditLog, TroubleStore: i18n.BoardStore,
 	TroubleEntries: i18n.BoardEntries, TroubleAuth: i18n.BoardAuth, TroubleAuthBack: i18n.BoardAuthBack, TroubleAuthWait: i18n.BoardAuthWait,
 	TroubleRun: i18n.BoardRun, TroubleGateway: i18n.BoardGateway, TroubleWebhook: i18n.BoardWebhook,
 }
@@ -162,7 +196,7 @@ func (b *Board) show(ctx context.Context, lines []boardLine) []string {
 			l.main = inert(names[l.member])
 		}
 		shown[i] = person(l.member, l.main) + ": " + l.text
-		if actor := givers[l.member]; actor != 0 {
+		if actor := givers[i]; actor != 0 {
 			shown[i] += " " + b.cfg.Printer.T(i18n.BoardGiven, i18n.Args{"Actor": fmt.Sprintf("<@%d> `%d`", actor, actor)})
 		}
 	}
@@ -192,13 +226,12 @@ func (b *Board) named(ctx context.Context, lines []boardLine) map[snowflake.ID]s
 	return names
 }
 
-// given says who gave the roles of the lines last, within a day.
-func (b *Board) given(ctx context.Context, lines []boardLine) map[snowflake.ID]snowflake.ID {
-	roles := map[snowflake.ID][]snowflake.ID{}
+// given says who gave the roles of each line, as of when it was noted: of several the one who gave the last.
+func (b *Board) given(ctx context.Context, lines []boardLine) map[int]snowflake.ID {
 	var ids []snowflake.ID
 	for _, l := range lines {
-		if l.member != 0 && len(l.roles) > 0 {
-			roles[l.member], ids = l.roles, append(ids, l.member)
+		if l.member != 0 && len(l.roles) > 0 && !slices.Contains(ids, l.member) {
+			ids = append(ids, l.member)
 		}
 	}
 	if len(ids) == 0 || b.cfg.Givers == nil {
@@ -210,14 +243,20 @@ func (b *Board) given(ctx context.Context, lines []boardLine) map[snowflake.ID]s
 	if err != nil {
 		b.cfg.Log.InfoContext(ctx, "who gave a role is not known", "guild", b.cfg.Guild, "error", err)
 	}
-	givers := map[snowflake.ID]snowflake.ID{}
-	for _, g := range slices.Backward(grants) { // newest first: the last one stays
-		if g.Added && slices.Contains(roles[g.Member], g.Role) {
-			givers[g.Member] = g.Actor
+	givers := map[int]snowflake.ID{}
+	for n, l := range lines {
+		i := slices.IndexFunc(grants, func(g storage.RoleGrant) bool { // newest first
+			return g.Added && g.Member == l.member && slices.Contains(l.roles, g.Role) && !g.At.After(l.at.Add(entryLate))
+		})
+		if i >= 0 {
+			givers[n] = grants[i].Actor
 		}
 	}
 	return givers
 }
+
+// entryLate is how long after a change Discord's audit log may tell of it.
+const entryLate = 2 * time.Second
 
 // lineMessage is a message of lines that cannot wait.
 func (b *Board) lineMessage(ctx context.Context, alerts, troubles []boardLine, dropped int) notify.Message {
@@ -306,7 +345,7 @@ func (b *Board) summary(r *reconcile.Report, err error) (m notify.Message, news 
 		if d := &r.Decisions[i]; !d.Alarming.Empty() && d.Category.IsFinding() {
 			names, _ := roleNames(scene.Guild.Roles, d.Alarming)
 			alarming = append(alarming, person(d.Member, mainOf(scene.Auth, d.Member))+": "+b.cfg.Printer.List(names))
-			b.isNew(fmt.Sprint(d.Member, d.Category, d.Held)) // told by this
+			b.isNew(d.Member, fmt.Sprint(d.Category, d.Held)) // told by this
 		}
 	}
 	for _, o := range r.Outcomes {

@@ -158,7 +158,7 @@ func (x *call) plan(ctx context.Context, digest string) (p storage.Plan, err err
 		return p, err
 	}
 	if len(held) > 0 {
-		return p, refuse("held", x.T(i18n.AuditPlanHeld, i18n.Args{"By": holdWords(x.Printer, held)}), x.T(i18n.AuditPlanHeldCure)) // a plan is performed whole, or not at all
+		return p, refuse("held", x.T(i18n.AuditPlanHeld, i18n.Args{"By": holdWords(x.Printer, held)}), heldCure(x.Printer, held)) // a plan is performed whole, or not at all
 	}
 	return p, nil
 }
@@ -170,6 +170,17 @@ func holdWords(p *i18n.Printer, codes []string) string {
 		words = append(words, p.Hold(c, roleOfHold(c)))
 	}
 	return p.List(words)
+}
+
+// heldCure says what ends the holding, the firmest gate first.
+func heldCure(p *i18n.Printer, codes []string) string {
+	switch {
+	case slices.Contains(codes, audit.Lock.String()):
+		return p.T(i18n.AuditLockedCure)
+	case slices.Contains(codes, audit.Pause.String()):
+		return p.T(i18n.AuditPausedCure)
+	}
+	return p.T(i18n.AuditPlanHeldCure)
 }
 
 // roleOfHold is the role of the brake on one role's holders, as a mention; empty for every other.
@@ -195,6 +206,10 @@ func membersIn(p *storage.Plan) (ids []snowflake.ID) {
 
 // planAnswer is a plan as a card.
 func planAnswer(p *i18n.Printer, plan *storage.Plan, names map[snowflake.ID]Person) (*answer, error) {
+	if doable := reconcile.Unfought(plan); len(doable) > 0 { // a fight holds one member's role, and not the rest
+		whole := *plan
+		whole.Actions, plan = doable, &whole
+	}
 	b, members := blastOf(plan)
 	a := &answer{
 		tone: toneWarn, title: p.T(i18n.AuditPlanTitle, i18n.Args{"Run": plan.Run}), text: p.T(i18n.AuditPlanText, i18n.Args{"Changes": p.N(i18n.CountChanges, len(plan.Actions)), "Members": p.N(i18n.CountMembers, members)}),
@@ -338,7 +353,7 @@ func (c *Commands) postIdle(ctx context.Context, house House, run storage.Run, p
 		}
 		a, a.card = full, nil
 		a.text = p.T(i18n.AuditPlanHeld, i18n.Args{"By": holdWords(p, held)})
-		a.fields = append(a.fields, field{name: p.T(i18n.FrameCure), value: p.T(i18n.AuditPlanHeldCure)})
+		a.fields = append(a.fields, field{name: p.T(i18n.FrameCure), value: heldCure(p, held)})
 	}
 	a.title = p.T(i18n.AuditPlanTitle, i18n.Args{"Run": run.ID})
 	if _, counts, err := reconcile.RunLineOf(run); err == nil && counts.Unbound > 0 {

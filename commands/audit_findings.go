@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,9 +36,7 @@ func listFindings(ctx context.Context, x *call) (*answer, error) {
 		return nil, err
 	}
 	filter := storage.FindingFilter{Closed: x.is("closed"), Category: x.str("category"), Subject: x.ref("member"), Run: run, Page: storage.Page{Limit: 5_000}}
-	if filter.Subject == 0 {
-		filter.Subject = x.ref("role")
-	}
+	role := x.ref("role")
 	l := &list{
 		name: "findings", empty: x.T(i18n.AuditNoFindings),
 		columns: []string{"finding", "member_id", "category", "wanted", "allowed", "roles", "go", "granted_by", "alerts", "attempted", "observed", "state", "opened", "closed", "review"},
@@ -48,7 +47,9 @@ func listFindings(ctx context.Context, x *call) (*answer, error) {
 			return nil, err
 		}
 		for i := range found {
-			l.rows = append(l.rows, x.findingRow(&found[i]))
+			if f := &found[i]; role == 0 || f.Subject == role || slices.Contains(reconcile.RolesOf(f), role) {
+				l.rows = append(l.rows, x.findingRow(f))
+			}
 		}
 		if len(found) < filter.Page.Limit {
 			return &answer{title: x.T(i18n.AuditFindingsTitle), list: l}, nil
@@ -167,7 +168,7 @@ func auditDiff() deed {
 			if err != nil {
 				return nil, err
 			}
-			a.list = &list{name: "differences", columns: []string{"subject", "id", "what", "before", "after"}, empty: x.T(i18n.AuditNoDifference)}
+			a.list = &list{name: "differences", columns: []string{"subject", "id", "what", "before", "after", "roles"}, empty: x.T(i18n.AuditNoDifference)}
 			for _, d := range found {
 				a.list.rows = append(a.list.rows, x.differenceRow(d))
 			}
@@ -185,14 +186,15 @@ func (x *call) mustHaveEnded(r storage.Run) error {
 
 func (x *call) differenceRow(d reconcile.Difference) row {
 	r := row{
-		cells: []string{d.SubjectKind, d.Subject.String(), d.What, d.Before, d.After},
+		cells: []string{d.SubjectKind, d.Subject.String(), d.What, d.Before, d.After, d.RoleText()},
 		object: struct {
 			Subject string  `json:"subject"`
 			ID      string  `json:"id"`
 			What    string  `json:"what"`
 			Before  *string `json:"before"`
 			After   *string `json:"after"`
-		}{d.SubjectKind, d.Subject.String(), d.What, orNull(d.Before), orNull(d.After)},
+			Roles   string  `json:"roles"`
+		}{d.SubjectKind, d.Subject.String(), d.What, orNull(d.Before), orNull(d.After), d.RoleText()},
 	}
 	who := mentionRole(d.Subject)
 	if d.SubjectKind == storage.SubjectMember {
@@ -210,7 +212,17 @@ func (x *call) differenceWords(d reconcile.Difference, who string) string {
 	case "removed":
 		return "➖ " + x.T(i18n.AuditRemoved, i18n.Args{"Who": who, "Before": before})
 	}
-	return "🔁 " + x.T(i18n.AuditChanged, i18n.Args{"Who": who, "Before": before, "After": after})
+	var roles string
+	if len(d.Roles) > 0 {
+		roles += " ➕ " + mentionRoles(d.Roles)
+	}
+	if len(d.NoRoles) > 0 {
+		roles += " ➖ " + mentionRoles(d.NoRoles)
+	}
+	if d.What == "roles_changed" {
+		return "🔁 " + who + ": " + after + roles
+	}
+	return "🔁 " + x.T(i18n.AuditChanged, i18n.Args{"Who": who, "Before": before, "After": after}) + roles
 }
 
 // standWords tells "unknown_guest strip" in words.

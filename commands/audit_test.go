@@ -58,6 +58,9 @@ func TestFindingsCanBeFilteredAndTakenAsAFile(t *testing.T) {
 	r.grant(dara, audit.RightViewRuns)
 	s := r.run(dara, "audit findings", "category", "surplus_roles")
 	want(t, s.text(), "There are no such findings.")
+	// Of the members who hold a role, and not only of troubles with the role itself.
+	want(t, r.run(dara, "audit findings", "role", 2001).text(), "<@&2001>", "a stranger")
+	want(t, r.run(dara, "audit findings", "role", 2002).text(), "There are no such findings.")
 	s = r.run(dara, "audit findings", "category", "unknown_guest", "format", "csv")
 	if len(s.Attachments) != 1 || s.Attachments[0].Filename != "findings.csv" {
 		t.Errorf("attached: %+v", s.Attachments)
@@ -319,6 +322,29 @@ func TestAPlanThatABrakeHoldsHasNoButton(t *testing.T) {
 		t.Errorf("there is something to press: %+v", posted[0].Components)
 	}
 	want(t, r.run(dara, "audit apply").text(), "This plan is held", "members touched")
+}
+
+func TestWhatHoldsAPlanSaysWhatToDo(t *testing.T) {
+	r := newRig(t)
+	r.released()
+	r.grant(dara, audit.RightRun, audit.RightApply)
+	r.run(dara, "audit run", "mode", "strip")
+	_, err := r.db.Pause(t.Context(), guildID, r.author())
+	r.must(err)
+	r.must(r.c.PlanCard(t.Context(), guildID, r.perform()))
+	want(t, r.posted(adminChannel)[0].text(), "This plan is held", "the pause", "End the pause with /unpause")
+}
+
+func TestAReportTellsWhatThePolicyWants(t *testing.T) {
+	r := newRig(t)
+	r.released()
+	r.grant(dara, audit.RightRun)
+	r.run(dara, "audit run", "mode", "report")
+	run := r.perform()
+	if run.Order.Mode != "" || !run.Order.DryRun {
+		t.Errorf("the order is %+v", run.Order)
+	}
+	want(t, r.run(dara, "audit findings").text(), "policy: take the managed roles")
 }
 
 func TestTheStoredPlanIsShownAsACardByApply(t *testing.T) {

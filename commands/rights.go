@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -81,8 +82,8 @@ func (x *call) standing(ctx context.Context, n need) (_ *reconcile.Standing, err
 	if err != nil {
 		return nil, err
 	}
-	if missing := n.judge(s); missing != nil {
-		return nil, x.refusal(*missing)
+	if missing := n.judge(s); len(missing) > 0 {
+		return nil, x.refusal(missing)
 	}
 	return s, nil
 }
@@ -91,47 +92,65 @@ func (x *call) asker() reconcile.Asker {
 	return reconcile.Asker{Caller: x.caller, ManageServer: x.manages}
 }
 
-// judge is what is missing first; nil: nothing.
-func (n need) judge(s *reconcile.Standing) *reconcile.Answer {
+// judge is what is missing.
+func (n need) judge(s *reconcile.Standing) (missing []reconcile.Answer) {
 	for _, r := range n.all {
 		if a := s.AskTo(n.sort, r); !a.Held {
-			return &a
+			missing = append(missing, a)
 		}
 	}
 	if len(n.any) > 0 {
 		if a := s.AskAny(n.sort, n.any...); !a.Held {
-			return &a
+			missing = append(missing, a)
 		}
 	}
-	return nil
+	return missing
 }
 
-// refusal names the missing right and who can give it.
-func (x *call) refusal(missing reconcile.Answer) error {
-	args := i18n.Args{"Right": x.Right(missing.Right), "Code": code(missing.Right.String())}
-	if missing.AuthAway {
-		return &lacking{problem.New(problem.Refused, x.T(i18n.FrameAuthAway, args), x.T(i18n.FrameAuthAwayCure)), codeAuthAway}
-	}
-	var cures []string
-	if missing.Ground.Ground == audit.SeveralUsers {
-		cures = append(cures, x.T(i18n.FrameSeveralUsers))
-	}
-	if missing.Givers.AuthAdmins {
-		cures = append(cures, x.T(i18n.FrameGrantAuth, args))
-	}
-	cures = append(cures, x.T(i18n.FrameGrantOwn, args))
-	if people := append(slices.Clone(missing.Givers.Operators), missing.Givers.Holders...); len(people) > 0 {
-		slices.Sort(people)
-		var names []string
-		for _, id := range slices.Compact(people)[:min(len(people), mostGivers)] {
-			names = append(names, mentionMember(id))
+// refusal names each missing right, and who can give it.
+func (x *call) refusal(missing []reconcile.Answer) error {
+	var lacks, cures []string
+	once := func(text string) {
+		if !slices.Contains(cures, text) {
+			cures = append(cures, text)
 		}
-		cures = append(cures, x.T(i18n.FrameGivers, i18n.Args{"People": x.List(names)}))
 	}
-	if missing.Deed == stops {
-		cures = append(cures, x.T(i18n.FrameOrManage))
+	for _, m := range missing {
+		args := i18n.Args{"Right": x.Right(m.Right), "Code": code(m.Right.String())}
+		if m.AuthAway {
+			return &lacking{problem.New(problem.Refused, x.T(i18n.FrameAuthAway, args), x.T(i18n.FrameAuthAwayCure)), codeAuthAway}
+		}
+		lacks = append(lacks, x.T(i18n.FrameLacksRight, args))
+		if m.Ground.Ground == audit.SeveralUsers {
+			once(x.T(i18n.FrameSeveralUsers))
+		}
+		if m.Givers.AuthAdmins {
+			once(x.T(i18n.FrameGrantAuth, args))
+		}
+		once(x.T(i18n.FrameGrantOwn, args))
+		if m.Deed == stops {
+			once(x.T(i18n.FrameOrManage))
+		}
 	}
-	return &lacking{problem.New(problem.Refused, x.T(i18n.FrameLacksRight, args), joinLines(cures...)), "permission_denied"}
+	if people := givers(missing); people != "" {
+		once(x.T(i18n.FrameGivers, i18n.Args{"People": people}))
+	}
+	return &lacking{problem.New(problem.Refused, joinLines(lacks...), joinLines(cures...)), "permission_denied"}
+}
+
+// givers are some of those who can give what is missing.
+func givers(missing []reconcile.Answer) string {
+	var people []snowflake.ID
+	for _, m := range missing {
+		people = append(append(people, m.Givers.Operators...), m.Givers.Holders...)
+	}
+	slices.Sort(people)
+	people = slices.Compact(people)
+	names := make([]string, 0, mostGivers)
+	for _, id := range people[:min(len(people), mostGivers)] {
+		names = append(names, mentionMember(id))
+	}
+	return strings.Join(names, ", ")
 }
 
 // codeAuthAway is a refusal that stands only as long as Auth cannot be asked.
@@ -180,5 +199,5 @@ func (x *call) mayTyping(ctx context.Context, n need) bool {
 		x.recent.seen[who] = known
 		x.recent.mu.Unlock()
 	}
-	return n.judge(known.standing) == nil
+	return len(n.judge(known.standing)) == 0
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/disgoorg/disgo/discord"
 	"github.com/disgoorg/disgo/rest"
@@ -19,9 +20,32 @@ import (
 // digestName is where it is remembered which definitions a guild was given.
 const digestName = "commands.digest"
 
-// Sync tells Discord which commands the guild has, if it does not know: one request, and none where nothing differs.
+const (
+	syncTries = 3
+	syncAgain = time.Second
+)
+
+// Sync tells Discord which commands the guild has, if it does not know: one request, and none where nothing differs. What goes wrong on the
+// way is tried again; whether it had arrived is looked up then.
 func (c *Commands) Sync(ctx context.Context, guild snowflake.ID, application snowflake.ID, api Definitions) (pushed bool, err error) {
 	defer wrap.Err(&err, "commands of guild %d", guild)
+	for try := 1; ; try++ {
+		now, err := c.sync(ctx, guild, application, api)
+		pushed = pushed || now
+		if try == syncTries || !onTheWay(ctx, err) {
+			return pushed, err
+		}
+		t := time.NewTimer(syncAgain)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return pushed, context.Cause(ctx)
+		}
+	}
+}
+
+func (c *Commands) sync(ctx context.Context, guild snowflake.ID, application snowflake.ID, api Definitions) (pushed bool, err error) {
 	ours := c.definitions()
 	document, err := json.Marshal(ours)
 	if err != nil {

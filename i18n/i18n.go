@@ -8,7 +8,6 @@ package i18n
 
 import (
 	"embed"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -64,14 +63,11 @@ func Load() (_ *Catalogue, err error) {
 	return c, nil
 }
 
-// read adds one file. A key stands in one file of a language, once.
+// read adds one file. A key stands in one file of a language, once; a test finds one that stands twice in the same file.
 func (c *Catalogue) read(name string) error {
 	data, err := files.ReadFile(name)
 	if err != nil {
 		return err
-	}
-	if twice := repeated(data); twice != "" {
-		return fmt.Errorf("the key %q is there twice", twice)
 	}
 	file, err := c.bundle.ParseMessageFileBytes(data, name)
 	if err != nil {
@@ -88,41 +84,6 @@ func (c *Catalogue) read(name string) error {
 		c.texts[lang][Key(m.ID)] = m
 	}
 	return nil
-}
-
-// repeated is a key that stands twice at the top of an object, which encoding/json takes without a word; empty: none does.
-func repeated(data []byte) string {
-	d := json.NewDecoder(strings.NewReader(string(data)))
-	seen := map[string]struct{}{}
-	depth, key := 0, true
-	for {
-		t, err := d.Token()
-		if err != nil {
-			return "" // what is wrong is told by who reads it all
-		}
-		switch t := t.(type) {
-		case json.Delim:
-			if t == '{' {
-				depth++
-			} else {
-				depth--
-			}
-			key = true
-			continue
-		case string:
-			if depth == 1 && key {
-				if _, again := seen[t]; again {
-					return t
-				}
-				seen[t] = struct{}{}
-				key = false
-				continue
-			}
-		}
-		if depth == 1 {
-			key = true
-		}
-	}
 }
 
 // For speaks the language of a locale as Discord writes it ("en-US", "ru"); any other, and none, is English.

@@ -2,6 +2,7 @@ package i18n
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -502,6 +503,57 @@ func TestMapsForDiscordLeaveEnglishOut(t *testing.T) {
 	}
 	if got := c.All("nobody"); len(got) != 0 {
 		t.Errorf("a key without a text: %q", got)
+	}
+}
+
+func TestNoFileHasAKeyTwice(t *testing.T) {
+	names, err := fs.Glob(files, "texts/*.json")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%q %v", names, err)
+	}
+	for _, name := range names {
+		data, err := files.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if twice := repeated(data); twice != "" {
+			t.Errorf("%s: the key %q is there twice", name, twice)
+		}
+	}
+}
+
+// repeated is a key that stands twice at the top of an object, which encoding/json takes without a word; empty: none does.
+func repeated(data []byte) string {
+	d := json.NewDecoder(strings.NewReader(string(data)))
+	seen := map[string]struct{}{}
+	depth, key := 0, true
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return "" // what is wrong is told by who reads it all
+		}
+		switch t := t.(type) {
+		case json.Delim:
+			if t == '{' {
+				depth++
+			} else {
+				depth--
+			}
+			key = true
+			continue
+		case string:
+			if depth == 1 && key {
+				if _, again := seen[t]; again {
+					return t
+				}
+				seen[t] = struct{}{}
+				key = false
+				continue
+			}
+		}
+		if depth == 1 {
+			key = true
+		}
 	}
 }
 

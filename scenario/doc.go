@@ -36,6 +36,7 @@
 //	finds ID "text"                    in the member's findings
 //	within SECONDS                     every look so far ended so soon after its event
 //	aa start · aa group NAME · aa user NAME ID GROUP… [superuser] · aa groups NAME +GROUP -GROUP · aa update-all · aa idle    a real Alliance Auth
+//	database postgres · database cut|mend · redis start|stop
 //	gateway cut|CODE · sessions N      the program's sockets
 //	eventually STEP                    again and again until it succeeds
 //	slash USER "name sub" option=value… · menu USER "name" TARGET · press USER LABEL · press-board USER LABEL · submit USER TEXT…

@@ -100,6 +100,8 @@ func (s *story) verbs() map[string]struct {
 		"finds":       {2, s.finds},
 		"within":      {1, s.within},
 		"aa":          {1, s.inAuth},
+		"database":    {1, s.database},
+		"redis":       {1, s.redis},
 		"owner":       {0, func(a []string) error { name, _ := named(a); return s.plays(name, "owner") }},
 		"waits":       {1, func(a []string) error { return s.plays(a[0], "waiting") }},
 		"crash":       {0, func(a []string) error { name, _ := named(a); return s.crash(name) }},

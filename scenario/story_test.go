@@ -57,6 +57,8 @@ type story struct {
 
 	shared  []byte // the world that the story shares with others
 	procs   map[string]*process
+	db      *link     // to the database; nil: it is a file
+	counts  *link     // to Redis; nil: there is none
 	live    *liveAuth // nil: what stands in for Auth is a file
 	locale  string
 	reply   discordtest.Reply // the last answer to a person

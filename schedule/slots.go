@@ -21,9 +21,15 @@ const (
 	modeReport = "report"
 )
 
+// keepsWaiting are the kinds of run on top of which none is ordered. What a process looks at when it begins, or when it missed something
+// (catch_up), is none of them: it is no audit, and the next run waits for its end by itself.
+var keepsWaiting = []string{kindLive, "apply"}
+
 const (
 	// lookAtMost is how long the loop sleeps: a clock that is set, or a machine that slept, is noticed after it.
 	lookAtMost = 30 * time.Second
+	// lookAgain is when it is looked again whether the run has ended that keeps the schedule waiting.
+	lookAgain = 5 * time.Second
 	// aWhile is after how long without a sign of life, or without being begun, a run no longer keeps the schedule waiting.
 	aWhile = 5 * time.Minute
 	// usualDeadline is a run's, unless the guild says another.
@@ -62,46 +68,50 @@ func (q *Queue) loop(ctx context.Context) {
 func (q *Queue) look(ctx context.Context, k *kept) (next time.Time, err error) {
 	now := q.cfg.Now()
 	slot, next := k.Spec.lastDue(k.ID, now)
-	return next, errors.Join(q.fire(ctx, k, slot, now), q.alarm(ctx, k, now), q.orderPruning(ctx, k, now))
+	waits, err := q.fire(ctx, k, slot, now)
+	if waits {
+		next = now.Add(lookAgain)
+	}
+	return next, errors.Join(err, q.alarm(ctx, k, now), q.orderPruning(ctx, k, now))
 }
 
-// fire orders the run of a slot, unless it has one, another is at work, or the guild was audited since. So a time that passed while
-// nobody was there is made up for, once.
-func (q *Queue) fire(ctx context.Context, k *kept, slot, now time.Time) (err error) {
+// fire orders the run of a slot, unless it has one, the guild was audited since, or it waits for another that is at work. So a time that
+// passed while nobody was there is made up for, once.
+func (q *Queue) fire(ctx context.Context, k *kept, slot, now time.Time) (waits bool, err error) {
 	defer wrap.Err(&err, "fire the slot %s", slot.Format(time.RFC3339))
 	if slot.IsZero() || !slot.After(k.settled) && !k.settled.After(now) {
-		return nil
+		return false, nil
 	}
 	past, err := readPast(ctx, q.cfg.Store, k.ID)
 	if err != nil {
-		return err
+		return false, err
 	}
 	name := slotName(slot)
 	if i := slices.IndexFunc(past.runs, func(r storage.Run) bool { return r.Order.Slot == name }); i >= 0 {
 		// Ordered, and perhaps not handed over: whoever ordered it may have died in between.
 		if r := past.runs[i]; r.State == storage.Pending {
-			return q.hand(ctx, k.ID, r)
+			return false, q.hand(ctx, k.ID, r)
 		}
 		q.settle(k.ID, slot)
-		return nil
+		return false, nil
 	}
 	if past.busy(now) {
-		return nil
+		return true, nil
 	}
 	if last := past.success(now); !last.IsZero() && !last.Before(slot) {
 		q.settle(k.ID, slot)
-		return nil
+		return false, nil
 	}
 	run, err := k.Line.Order(ctx, order(k, slot, now, past.success(now).IsZero()))
 	switch {
 	case errors.Is(err, storage.ErrConflict):
 		q.settle(k.ID, slot) // another process fired it
-		return nil
+		return false, nil
 	case err != nil:
-		return err
+		return false, err
 	}
 	q.cfg.Log.InfoContext(ctx, "a scheduled run was ordered", "guild", k.ID, "run", run.ID, "slot", name, "late", now.Sub(slot).Round(time.Second))
-	return q.hand(ctx, k.ID, run)
+	return false, q.hand(ctx, k.ID, run)
 }
 
 // order is what the schedule asks for. The first run of a guild looks and nothing more: the lock would hold whatever else it wanted.
@@ -110,7 +120,9 @@ func order(k *kept, slot, now time.Time, first bool) storage.Order {
 	if o.Mode == "" || first {
 		o.Mode = modeReport
 	}
-	o.DryRun = o.Mode == modeReport
+	if o.Mode == modeReport { // what the policy wants is told, and not done
+		o.Mode, o.DryRun = "", true
+	}
 	if k.Deadline > 0 {
 		o.Deadline = now.Add(k.Deadline)
 	}
@@ -153,7 +165,7 @@ func (p past) busy(now time.Time) bool {
 		if r.State == storage.Running {
 			life = r.Heartbeat
 		}
-		return r.Order.Kind != "snapshot" && now.Sub(life).Abs() < aWhile
+		return slices.Contains(keepsWaiting, r.Order.Kind) && now.Sub(life).Abs() < aWhile
 	})
 }
 

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	stdcmp "cmp"
 	"context"
 	"errors"
 	"slices"
@@ -19,7 +20,7 @@ func TestAGuildIsAuditedAtOnceAndThenBySlots(t *testing.T) {
 		p.Keep(p.guild("@every 6h", t))
 		p.pass(t)
 		first := p.newest(t)
-		if o := first.Order; o.Kind != "live" || o.Mode != "report" || !o.DryRun || o.Actor != "system" || o.Origin != "schedule" || !o.Deadline.Equal(noon.Add(time.Hour)) {
+		if o := first.Order; o.Kind != "live" || o.Mode != "" || !o.DryRun || o.Actor != "system" || o.Origin != "schedule" || !o.Deadline.Equal(noon.Add(time.Hour)) {
 			t.Errorf("ordered %+v", o)
 		}
 		p.pass(t)
@@ -98,6 +99,7 @@ func TestWhatPassedWhileNobodyWasThereIsMadeUpForOnce(t *testing.T) {
 
 func TestARunIsNotOrderedOnTopOfAnother(t *testing.T) {
 	for name, c := range map[string]struct {
+		kind    string // "live" if empty
 		state   storage.RunState
 		age     time.Duration // since its last sign of life
 		ended   time.Duration // after the slot; zero: it goes on
@@ -106,6 +108,9 @@ func TestARunIsNotOrderedOnTopOfAnother(t *testing.T) {
 		"another waits to begin":                 {state: storage.Pending},
 		"another waits, and nobody takes it":     {state: storage.Pending, age: 10 * time.Minute, ordered: true},
 		"another is at work":                     {state: storage.Running},
+		"a plan is being applied":                {kind: "apply", state: storage.Running},
+		"the process looks at what it missed":    {kind: "catch_up", state: storage.Running, ordered: true},
+		"what was missed was looked at":          {kind: "catch_up", state: storage.Succeeded, ended: time.Minute, ordered: true},
 		"another's process died":                 {state: storage.Running, age: 10 * time.Minute, ordered: true},
 		"another was interrupted":                {state: storage.Interrupted, ordered: true},
 		"another ended well after the slot":      {state: storage.Succeeded, ended: time.Minute},
@@ -118,7 +123,7 @@ func TestARunIsNotOrderedOnTopOfAnother(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newProcess(t, sqliteBase(t))
-			other, err := p.CreateRun(t.Context(), guildID, storage.Order{Kind: "live", Actor: "console:root", Origin: "console"}, noon.Add(-c.age))
+			other, err := p.CreateRun(t.Context(), guildID, storage.Order{Kind: stdcmp.Or(c.kind, "live"), Actor: "console:root", Origin: "console"}, noon.Add(-c.age))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -196,7 +201,7 @@ func TestTheFirstRunOnlyReportsAndTheNextDoesWhatTheGuildWants(t *testing.T) {
 	g.Mode, g.Deadline = "strip", 10*time.Minute
 	p.Keep(g)
 	p.pass(t)
-	if o := p.newest(t).Order; o.Mode != "report" || !o.DryRun {
+	if o := p.newest(t).Order; o.Mode != "" || !o.DryRun {
 		t.Errorf("first: %+v", o)
 	}
 	p.end(t, p.newest(t), storage.Succeeded, "")

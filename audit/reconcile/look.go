@@ -39,6 +39,9 @@ type Wish struct {
 	Of            []snowflake.ID      // only these members will be decided about; nil: any
 }
 
+// Auth is all that was read of Auth, also where the scene knows a part of it; nil if it could not be read.
+func (l *Look) Auth() *audit.Directory { return l.whole }
+
 // Look gathers facts: Auth, its health, the operator's tables, bindings, policy. It decides nothing and writes only what it read of Auth.
 func (e *Engine) Look(ctx context.Context, pic Picture, w Wish) (_ *Look, err error) {
 	defer wrap.Err(&err, "look at guild %d", e.cfg.Guild)
@@ -94,7 +97,8 @@ func (e *Engine) compose(ctx context.Context, pic Picture, w Wish, g *gathered) 
 	}
 	s.AuthHealth, s.Auth = l.Verdict.Health, l.whole
 	if l.whole != nil { // identities of ours are added to it; a source may hand out the same directory twice
-		s.Auth = l.whole.WithIdentities(g.rows.identities())
+		l.whole = l.whole.WithIdentities(g.rows.identities())
+		s.Auth = l.whole
 	}
 	for _, b := range g.rows.bindings {
 		s.Bindings = append(s.Bindings, auditBinding(b))

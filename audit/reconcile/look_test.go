@@ -195,6 +195,31 @@ func TestADifferenceComparesWhatEachRunWanted(t *testing.T) {
 	wantProblem(t, err, problem.Usage, "no run 99")
 }
 
+func TestADifferenceTellsOfRoles(t *testing.T) {
+	w, e := released(t, "unknown_guest: {default: report}\n")
+	w.join(2001, roleFleet)
+	w.join(2002, roleFleet, roleChief)
+	first := w.run(e, storage.Order{DryRun: true})
+	w.join(2001, roleFleet, roleChief)
+	w.join(2002, roleFleet)
+	second := w.run(e, storage.Order{DryRun: true})
+	w.pass(time.Hour)
+	w.join(2001, roleFleet)
+	w.run(e, storage.Order{DryRun: true})
+	got, err := e.Diff(t.Context(), first.Run.ID, second.Run.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const same = "unknown_guest report"
+	want := []reconcile.Difference{
+		{Subject: 2001, SubjectKind: "member", Before: same, After: same, What: "roles_changed", Roles: []snowflake.ID{roleChief}},
+		{Subject: 2002, SubjectKind: "member", Before: same, After: same, What: "roles_changed", NoRoles: []snowflake.ID{roleChief}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("two runs (-want +got):\n%s", diff)
+	}
+}
+
 // aa-discord-audit A18: explain, diff and preview went by other rules than the engine.
 func TestExplainGoesByTheRulesThatAct(t *testing.T) {
 	w, e := released(t, stripStrangers)

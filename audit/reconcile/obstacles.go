@@ -49,16 +49,17 @@ func (e *Engine) Obstacle(ctx context.Context) (o Obstacle, err error) {
 }
 
 // HeldNow are the codes of what holds any part of a stored plan, sorted. Lock and pause are asked as they stand now; the roster, the
-// brakes and doubts are those that its run met. That the run was ordered to look only does not count.
+// brakes and doubts are those that its run met. That the run was ordered to look only does not count, nor does a fight over one role
+// of one member, unless that is all there is: the rest of the plan does not depend on it (see Unfought).
 func (e *Engine) HeldNow(ctx context.Context, p *storage.Plan) (codes []string, err error) {
 	defer wrap.Err(&err, "what holds plan %.12s", p.Digest)
-	strips, kicks := false, false
+	strips, kicks, all := false, false, len(Unfought(p)) == 0
 	for _, a := range p.Actions {
 		kind, _ := audit.ParseKind(a.Kind)
 		strips = strips || kind == audit.RemoveRole
 		kicks = kicks || kind == audit.KickMember || kind == audit.BanMember
 		for _, c := range a.Held {
-			if c != audit.DryRun.String() && c != audit.Lock.String() && c != audit.Pause.String() {
+			if c != audit.DryRun.String() && c != audit.Lock.String() && c != audit.Pause.String() && (c != audit.Fight.String() || all) {
 				codes = append(codes, c)
 			}
 		}
@@ -67,11 +68,9 @@ func (e *Engine) HeldNow(ctx context.Context, p *storage.Plan) (codes []string, 
 	if err != nil {
 		return nil, err
 	}
-	switch o.Gate {
-	case audit.Lock, audit.Pause:
+	if o.Gate != 0 {
 		codes = append(codes, o.Gate.String())
-	case audit.DryRun, audit.Roster, audit.NothingWanted, audit.Outage, audit.Fight:
-	default:
+	} else {
 		ack, err := e.db.Acknowledged(ctx, e.cfg.Guild)
 		if err != nil {
 			return nil, err
@@ -82,6 +81,16 @@ func (e *Engine) HeldNow(ctx context.Context, p *storage.Plan) (codes []string, 
 	}
 	slices.Sort(codes)
 	return slices.Compact(codes), nil
+}
+
+// Unfought are the actions of a stored plan that nobody else keeps undoing.
+func Unfought(p *storage.Plan) (actions []storage.PlanAction) {
+	for _, a := range p.Actions {
+		if !slices.Contains(a.Held, audit.Fight.String()) {
+			actions = append(actions, a)
+		}
+	}
+	return actions
 }
 
 // released says which kinds of change an acknowledgement leaves locked: those that its policy did not contain.

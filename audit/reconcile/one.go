@@ -52,7 +52,7 @@ func (e *Engine) One(ctx context.Context, ids []snowflake.ID, guilds LiveGuilds,
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Run: storage.Run{Guild: e.cfg.Guild, Order: storage.Order{Actor: SystemActor, Origin: "event"}}}
+	r := &Report{Run: storage.Run{Guild: e.cfg.Guild, Order: storage.Order{Actor: SystemActor, Origin: "event"}}, Seen: ids}
 	wish := Wish{Of: slices.Clip(append([]snowflake.ID{}, ids...))}
 	var members []audit.Member
 	var guild audit.Guild

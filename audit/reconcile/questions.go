@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -124,8 +125,22 @@ func (e *Engine) Compare(ctx context.Context, pic Picture, other audit.Policy) (
 type Difference struct {
 	Subject       snowflake.ID
 	SubjectKind   string
-	Before, After string // category and action, "unknown_guest strip"; empty: no finding
-	What          string // "added", "removed", "category_changed", "action_changed"
+	Before, After string         // category and action, "unknown_guest strip"; empty: no finding
+	What          string         // "added", "removed", "category_changed", "action_changed", "roles_changed"
+	Roles         []snowflake.ID // that the finding has come to be about
+	NoRoles       []snowflake.ID // that it is about no more
+}
+
+// RoleText is which roles came and went, as "+10 -11".
+func (d *Difference) RoleText() string {
+	var parts []string
+	for _, id := range d.Roles {
+		parts = append(parts, "+"+id.String())
+	}
+	for _, id := range d.NoRoles {
+		parts = append(parts, "-"+id.String())
+	}
+	return strings.Join(parts, " ")
 }
 
 // Diff compares the findings as two runs left them; without a second run, with how they stand now.
@@ -147,8 +162,20 @@ func (e *Engine) Diff(ctx context.Context, from, to int64) (_ []Difference, err 
 			list = append(list, Difference{Subject: key.id, SubjectKind: key.kind, Before: b.text(), What: "removed"})
 		case a.Category != b.Category:
 			list = append(list, Difference{Subject: key.id, SubjectKind: key.kind, Before: b.text(), After: a.text(), What: "category_changed"})
-		case a.Wanted != b.Wanted:
-			list = append(list, Difference{Subject: key.id, SubjectKind: key.kind, Before: b.text(), After: a.text(), What: "action_changed"})
+		default:
+			d := Difference{
+				Subject: key.id, SubjectKind: key.kind, Before: b.text(), After: a.text(),
+				Roles: without(a.roles, b.roles), NoRoles: without(b.roles, a.roles),
+			}
+			switch {
+			case a.Wanted != b.Wanted:
+				d.What = "action_changed"
+			case len(d.Roles)+len(d.NoRoles) > 0:
+				d.What = "roles_changed"
+			default:
+				continue
+			}
+			list = append(list, d)
 		}
 	}
 	for key, a := range after {
@@ -168,9 +195,22 @@ type subject struct {
 	slot string // of roles, which may have several troubles
 }
 
-type stand struct{ Category, Wanted string }
+type stand struct {
+	Category, Wanted string
+	roles            []snowflake.ID
+}
 
 func (s stand) text() string { return s.Category + " " + s.Wanted }
+
+// without are the roles that only the first list has.
+func without(roles, other []snowflake.ID) (only []snowflake.ID) {
+	for _, id := range roles {
+		if !slices.Contains(other, id) {
+			only = append(only, id)
+		}
+	}
+	return only
+}
 
 // standing is what was found at the end of a run; 0 asks for now.
 func (e *Engine) standing(ctx context.Context, run int64) (map[subject]stand, error) {
@@ -191,7 +231,7 @@ func (e *Engine) standing(ctx context.Context, run int64) (map[subject]stand, er
 	found := map[subject]stand{}
 	var since []storage.Finding // changed after the run
 	err := eachFinding(ctx, e.db, e.cfg.Guild, filter, func(f storage.Finding) {
-		found[subjectOf(f)] = stand{f.Category, f.Wanted}
+		found[subjectOf(f)] = stand{f.Category, f.Wanted, RolesOf(&f)}
 		if !filter.At.IsZero() && f.Changed.After(filter.At) {
 			since = append(since, f)
 		}
@@ -200,11 +240,10 @@ func (e *Engine) standing(ctx context.Context, run int64) (map[subject]stand, er
 		return nil, err
 	}
 	for _, f := range since {
-		wanted, err := e.wantedAt(ctx, f, filter.At)
-		if err != nil {
+		if err := e.rewind(ctx, &f, filter.At); err != nil {
 			return nil, err
 		}
-		found[subjectOf(f)] = stand{f.Category, wanted}
+		found[subjectOf(f)] = stand{f.Category, f.Wanted, RolesOf(&f)}
 	}
 	return found, nil
 }
@@ -217,11 +256,11 @@ func subjectOf(f storage.Finding) subject {
 	return key
 }
 
-// wantedAt is what the policy wanted for a finding at an earlier instant: what the first change after it found.
-func (e *Engine) wantedAt(ctx context.Context, f storage.Finding, at time.Time) (string, error) {
+// rewind takes a finding back to what was known of it at an earlier instant: what the first change after it found.
+func (e *Engine) rewind(ctx context.Context, f *storage.Finding, at time.Time) error {
 	changes, err := e.db.FindingChanges(ctx, e.cfg.Guild, f.ID)
 	if err != nil {
-		return "", err
+		return err
 	}
 	for _, c := range changes {
 		if c.What != storage.ChangeFacts || !c.At.After(at) {
@@ -229,8 +268,13 @@ func (e *Engine) wantedAt(ctx context.Context, f storage.Finding, at time.Time) 
 		}
 		before, err := decode[struct {
 			Wanted string `json:"wanted"`
+			Facts  struct {
+				Held    []snowflake.ID `json:"held"`
+				Missing []snowflake.ID `json:"missing"`
+			} `json:"facts"`
 		}](c.Before)
-		return before.Wanted, err
+		f.Wanted, f.Held, f.Missing = before.Wanted, before.Facts.Held, before.Facts.Missing
+		return err
 	}
-	return f.Wanted, nil
+	return nil
 }

@@ -42,6 +42,7 @@ type Report struct {
 	Population audit.Population
 	Counts     Counts
 	Outcomes   []audit.Outcome
+	Seen       []snowflake.ID // of a live look: who was looked at, also those of whom nothing is found
 
 	stored     bool            // the plan is
 	performing bool            // the stored plan says so

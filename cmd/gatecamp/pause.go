@@ -44,7 +44,8 @@ func (c *console) unpause() *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: "unpause", Short: "end the pause",
-		Long:    "Ends the pause. What was held meanwhile is looked at again, and is done only if it is still right.",
+		Long: "Ends the pause. What was held meanwhile waits for its next event or run, and is done only if it is still right. " +
+			"Blocked members who are in the guild are looked at at once.",
 		Example: `  gatecamp unpause --reason "Auth is fine again"`,
 	}
 	cmd.RunE = c.change("unpause", func(ctx context.Context, s *session, _ []string) error {

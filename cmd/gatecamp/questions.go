@@ -125,7 +125,7 @@ func (c *console) auditDiff() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "diff RUN [RUN]", Short: "what is different between two runs, or between a run and now",
 		Long: `Compares the findings as a run left them with those of another run, or with how they stand now: added, removed, another category,
-another action. Nothing is looked at anew.`,
+another action, other roles. Nothing is looked at anew.`,
 		Example: "  gatecamp audit diff 12\n  gatecamp audit diff 12 15 --csv",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: c.work(func(ctx context.Context, s *session, args []string) error {
@@ -140,7 +140,7 @@ another action. Nothing is looked at anew.`,
 			if err != nil {
 				return err
 			}
-			l := &list{columns: []string{"subject", "id", "what", "before", "after"}, empty: "Nothing is different."}
+			l := &list{columns: []string{"subject", "id", "what", "before", "after", "roles"}, empty: "Nothing is different."}
 			for _, d := range differences {
 				l.add(struct {
 					Subject string  `json:"subject"`
@@ -148,13 +148,15 @@ another action. Nothing is looked at anew.`,
 					What    string  `json:"what"`
 					Before  *string `json:"before"`
 					After   *string `json:"after"`
-				}{d.SubjectKind, d.Subject.String(), d.What, orNull(d.Before), orNull(d.After)}, d.SubjectKind, d.Subject.String(), d.What, dash(d.Before), dash(d.After))
+					Roles   string  `json:"roles"`
+				}{d.SubjectKind, d.Subject.String(), d.What, orNull(d.Before), orNull(d.After), d.RoleText()},
+					d.SubjectKind, d.Subject.String(), d.What, dash(d.Before), dash(d.After), dash(d.RoleText()))
 			}
 			return form.print(s.out, l)
 		}),
 	}
 	form.flags(cmd)
-	return noted(cmd, noteJSON, "one line for each difference: subject (member, role), id, what (added, removed, category_changed, action_changed), before, after")
+	return noted(cmd, noteJSON, "one line for each difference: subject (member, role), id, what (added, removed, category_changed, action_changed, roles_changed), before, after, roles (which came and went: +ID -ID)")
 }
 
 // dash stands for nothing in a table.

@@ -50,7 +50,7 @@ func newHouse(t *tenure, id snowflake.ID) *house {
 	if h.settings.AdminChannelID != 0 {
 		h.board = bot.NewBoard(bot.BoardConfig{
 			Guild: id, Channel: h.settings.AdminChannelID, Post: t.client, Memory: t.db, Printer: t.texts.For(h.settings.Locale), Summary: summaryOf, Names: h.names,
-			Givers: t.db, Log: h.log,
+			Givers: t.db, Log: t.log,
 		})
 	}
 	h.keeper = bot.New(bot.Config{
@@ -225,8 +225,8 @@ func (h *house) learn(r *reconcile.Report) {
 		return
 	}
 	h.t.state.judge(r.Look.Verdict.Health.String(), r.Look.At, h.id)
-	if r.Look.AuthError == nil && r.Look.Scene != nil {
-		h.seen.Store(r.Look.Scene.Auth)
+	if d := r.Look.Auth(); d != nil {
+		h.seen.Store(d)
 	}
 }
 
