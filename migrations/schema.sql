@@ -43,6 +43,48 @@ CREATE UNIQUE INDEX action_open ON action (guild_id, member_id, kind, role_id); 
 CREATE INDEX action_plan ON action (guild_id, plan);
 CREATE INDEX action_run ON action (guild_id, run_id);
 
+CREATE TABLE block (
+	id BIGINT NOT NULL,
+	revision BIGINT NOT NULL,
+	guild_id BIGINT NOT NULL,
+	scope TEXT NOT NULL,
+	value TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	message TEXT NOT NULL,
+	status BIGINT NOT NULL,
+	rule TEXT NOT NULL,
+	owner TEXT NOT NULL,
+	evidence TEXT,
+	started_at TIMESTAMP NOT NULL,
+	ends_at TIMESTAMP,
+	closed_at TIMESTAMP,
+	closed_by TEXT NOT NULL,
+	closed_reason TEXT NOT NULL
+);
+CREATE INDEX block_changed ON block (revision);
+CREATE UNIQUE INDEX block_open ON block (guild_id, scope, value); -- partial
+
+CREATE TABLE block_history (
+	id BIGINT NOT NULL,
+	block_id BIGINT NOT NULL,
+	guild_id BIGINT NOT NULL,
+	scope TEXT NOT NULL,
+	value TEXT NOT NULL,
+	kind TEXT NOT NULL,
+	rule TEXT NOT NULL,
+	ends_at TIMESTAMP,
+	actor TEXT NOT NULL,
+	origin TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	at TIMESTAMP NOT NULL
+);
+CREATE INDEX block_history_subject ON block_history (guild_id, scope, value, at);
+
+CREATE TABLE block_revision (
+	id BIGINT NOT NULL,
+	revision BIGINT NOT NULL
+);
+
 CREATE TABLE bot_account (
 	id BIGINT NOT NULL,
 	guild_id BIGINT NOT NULL,

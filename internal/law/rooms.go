@@ -41,6 +41,8 @@ var rooms = []room{
 	{path: "audit/snapshot", layer: Leaf},
 	{path: "audit/snapshot/demo", layer: Leaf},
 	{path: "audit/policyfile", layer: Leaf},
+	{path: "enforcement/rulefile", layer: Leaf},
+	{path: "enforcement/replay", layer: Engine, also: []string{"enforcement/guard"}}, // runs scenario files on the guard
 	{path: "i18n", layer: Leaf},
 	{path: "notify", layer: Leaf},
 	{path: "internal/secret", layer: Leaf},
@@ -129,7 +131,7 @@ var homes = []struct {
 	{"github.com/robfig/cron/v3", []string{"schedule"}},
 	{"github.com/gaissmai/bart", []string{"enforcement/guard"}},
 	{"github.com/sethvargo/go-envconfig", []string{"config"}},
-	{"github.com/goccy/go-yaml", []string{"audit/policyfile", "config"}},
+	{"github.com/goccy/go-yaml", []string{"audit/policyfile", "config", "enforcement/rulefile"}},
 	{"github.com/nicksnyder/go-i18n/v2", []string{"i18n"}},
 	{"github.com/gofrs/flock", []string{"storage/sqlite", "migrations"}},
 	{"github.com/spf13/cobra", []string{"cmd/gatecamp"}},

@@ -70,6 +70,7 @@ func Run(t *testing.T, fresh func(testing.TB) Database) {
 		"seen rights": testSeenRights,
 		"subscribers": testSubscribers,
 		"together":    testTogether,
+		"blocks":      testBlocks,
 		"retention":   testRetention,
 		"records":     testRecords,
 		"faults":      testFaults,

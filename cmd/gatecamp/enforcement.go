@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"gatecamp/enforcement/replay"
+	"gatecamp/internal/problem"
+	"gatecamp/migrations"
+	"gatecamp/storage/sqlite"
+)
+
+func (c *console) enforcementCommands() *cobra.Command {
+	return family("enforcement", "try blocks and rules before they meet anybody", c.enforcementReplay())
+}
+
+func (c *console) enforcementReplay() *cobra.Command {
+	var asJSON bool
+	engine := "sqlite"
+	cmd := &cobra.Command{
+		Use: "replay FILE…", Short: "run scenario files on the real engine, with its clock and its faults injected",
+		Long: `Reads scenario files (` + replay.Schema + `) and runs each on an empty database of its own in a temporary folder, which is removed
+afterwards: the configured database is never touched, and no settings are needed. A scenario says what happens when, and what is right; the
+command says where the engine does something else, and then exits 1.
+
+All files are read before the first is run: if one of them does not fit, its place is said and nothing is run. A step that needs what an
+engine does not have (Redis, with sqlite) is skipped; the rest must hold all the same.`,
+		Example: `  gatecamp enforcement replay flood.json
+  gatecamp enforcement replay --json scenarios/*.json | jq 'select(.failures != [])'`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, paths []string) error {
+			return c.replayScenarios(cmd.Context(), paths, engine, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object for each file, on one line")
+	cmd.Flags().StringVar(&engine, "engine", engine, "where blocks are kept: sqlite")
+	return noted(cmd, noteJSON, `one object a file: {"id", "boot": "ok"|"refused", "why", "answers": [one for each step], "failures": [text]}`)
+}
+
+func (c *console) replayScenarios(ctx context.Context, paths []string, engine string, asJSON bool) (err error) {
+	if !slices.Contains([]string{"sqlite"}, engine) {
+		cure := "use --engine sqlite"
+		if engine == "postgres" || engine == "redis" {
+			return problem.New(problem.Usage, fmt.Sprintf("scenarios cannot be run on the engine %s yet; nothing was run", engine), cure)
+		}
+		return problem.New(problem.Usage, fmt.Sprintf("%q is no engine; nothing was run", engine), cure)
+	}
+	files := make([]*replay.File, len(paths))
+	for i, path := range paths {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return problem.New(problem.Usage, fmt.Sprintf("%s cannot be read; nothing was run", path), "").Because(err)
+		}
+		if files[i], err = replay.Read(raw, path); err != nil {
+			return err
+		}
+	}
+	folder, err := os.MkdirTemp("", "gatecamp-replay-")
+	if err != nil {
+		return problem.New(problem.Failed, "no temporary folder can be made; nothing was run", "set TMPDIR to one that this user may write").Because(err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	empty := filepath.Join(folder, "empty.db")
+	if err := emptyDatabase(ctx, empty); err != nil {
+		return err
+	}
+	failed := 0
+	for i, f := range files {
+		r, err := onSQLite(ctx, f, empty, filepath.Join(folder, fmt.Sprintf("%d.db", i)))
+		if err != nil {
+			return err
+		}
+		if len(r.Failures) > 0 {
+			failed++
+		}
+		if err := c.tellReplay(r, asJSON); err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return problem.New(problem.Failed, fmt.Sprintf("%d of %d scenarios did not go as is right", failed, len(files)), "")
+	}
+	return nil
+}
+
+// emptyDatabase makes a migrated file to copy from.
+func emptyDatabase(ctx context.Context, path string) (err error) {
+	db, err := sqlite.Open(ctx, sqlite.Config{Path: path, Relaxed: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if _, err = migrations.Up(ctx, db.SQL(), migrations.SQLite); err != nil {
+		return err
+	}
+	_, err = db.SQL().ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	return err
+}
+
+// onSQLite runs a scenario on a copy of the empty file.
+func onSQLite(ctx context.Context, f *replay.File, empty, path string) (_ *replay.Result, err error) {
+	raw, err := os.ReadFile(empty)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		return nil, err
+	}
+	db, err := sqlite.Open(ctx, sqlite.Config{Path: path, Relaxed: true})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		err = errors.Join(err, db.Close())
+		for _, more := range []string{"", "-wal", "-shm", ".lock"} {
+			if gone := os.Remove(path + more); gone != nil && !errors.Is(gone, os.ErrNotExist) {
+				err = errors.Join(err, gone)
+			}
+		}
+	}()
+	return replay.Run(ctx, f, db)
+}
+
+func (c *console) tellReplay(r *replay.Result, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(c.out).Encode(r)
+	}
+	if len(r.Failures) == 0 {
+		c.say("%s: as is right (%d steps)", r.ID, len(r.Answers))
+		return nil
+	}
+	c.say("%s: not as is right", r.ID)
+	for _, f := range r.Failures {
+		c.say("  %s", f)
+	}
+	return nil
+}

@@ -1,0 +1,346 @@
+// Package guard asks before a handler whether its caller is kept out, and looks after it at what came of it. Every block is in
+// process as one immutable view, so a check costs no round trip and no statement, however many blocks there are.
+//
+// What must stay true: after Unblock has returned no later check denies by that block, after Block has returned none allows; a
+// failure of any kind ends in the route's fail mode, and a known block holds through all of them.
+package guard
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"gatecamp/enforcement"
+)
+
+// Deadlines. A check never waits longer than checkWithin; after a failure nobody asks again before probeAfter.
+const (
+	checkWithin = 50 * time.Millisecond
+	writeWithin = 5 * time.Second
+	probeAfter  = time.Second
+	tick        = 250 * time.Millisecond
+	offAfter    = 10 // failures in a row of one rule
+)
+
+// Guard answers attempts and looks at incidents. All its methods may be called at once.
+type Guard struct {
+	p     Parts
+	setup atomic.Pointer[setup]
+	count *counters
+	marks *marks
+	told  *limiter
+
+	index  *index
+	writes chan struct{} // held by the one that writes to the store
+
+	mu       sync.Mutex // what follows, and writing to the index
+	last     int64      // the newest revision that the index has
+	pending  map[key]enforcement.Block
+	ruleIDs  map[string]ruleID
+	nextRule int
+
+	loaded  atomic.Bool
+	retry   atomic.Int64 // microseconds: the store failed, and is not asked on the way before this
+	hearing singleflight.Group
+	contain atomic.Int64 // microseconds: when contain was last asked for
+}
+
+type ruleID struct {
+	id    int
+	count enforcement.Count
+}
+
+// setup is a configuration, ready for use.
+type setup struct {
+	enforcement.Config
+	order   []enforcement.Scope
+	ingress []*rule
+	events  []*rule
+}
+
+// rule is a rule with its state.
+type rule struct {
+	*enforcement.Rule
+	id       int
+	source   *rule // of gates: whose count is read
+	need     int   // up to which its count must be right
+	failures atomic.Int32
+}
+
+// New checks the configuration and makes a guard that knows no block yet: Load comes next.
+func New(c enforcement.Config, p Parts) (*Guard, error) {
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	if p.Emit == nil {
+		p.Emit = func(enforcement.Event) {}
+	}
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	g := &Guard{
+		p: p, count: newCounters(p.Now()), marks: newMarks(), told: newLimiter(), index: newIndex(), writes: make(chan struct{}, 1),
+		pending: map[key]enforcement.Block{}, ruleIDs: map[string]ruleID{},
+	}
+	if err := g.Configure(c); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// Configure takes another configuration at once. What rules have counted stays, unless they count differently now. A configuration
+// with a mistake changes nothing.
+func (g *Guard) Configure(c enforcement.Config) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	s := &setup{Config: c, order: c.Order()}
+	byName := map[string]*rule{}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i := range s.Rules {
+		r := &rule{Rule: &s.Rules[i]}
+		byName[r.Name] = r
+		if r.Count != nil {
+			r.need = r.Count.Threshold
+		}
+		r.id = g.numberOf(r.Rule)
+		if !r.Off && r.Stage == enforcement.AtIngress {
+			s.ingress = append(s.ingress, r)
+		} else if !r.Off {
+			s.events = append(s.events, r)
+		}
+	}
+	for _, r := range byName {
+		if r.GateOf == "" {
+			continue
+		}
+		r.source = byName[r.GateOf]
+		if r.Count != nil {
+			r.source.need = max(r.source.need, r.Count.Threshold)
+		}
+	}
+	g.setup.Store(s)
+	return nil
+}
+
+// numberOf is the rule's number in the counters: the same as long as it counts in the same way.
+func (g *Guard) numberOf(r *enforcement.Rule) int {
+	var n enforcement.Count
+	if r.Count != nil {
+		n = *r.Count
+	}
+	old, known := g.ruleIDs[r.Name]
+	if known && slices.Equal(old.count.By, n.By) && old.count.Window == n.Window && old.count.Fixed == n.Fixed && old.count.Distinct == n.Distinct &&
+		old.count.Threshold == n.Threshold {
+		return old.id
+	}
+	g.nextRule++
+	g.ruleIDs[r.Name] = ruleID{g.nextRule, n}
+	return g.nextRule
+}
+
+// Attempt is what somebody wants to do.
+type Attempt struct {
+	Actor  enforcement.Actor
+	Route  string // the handler's template or the path
+	HTTP   bool   // of the dashboard; else of Discord
+	Fields map[string]any
+}
+
+// Check says whether the attempt may go on. Without a block and with a living stream it allocates nothing and asks nobody.
+func (g *Guard) Check(ctx context.Context, a *Attempt) (v enforcement.Verdict) {
+	s := g.setup.Load()
+	if s.Off {
+		return v
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			v = g.failed(s, a, "panic")
+		}
+	}()
+	now := g.p.Now()
+	if e := g.find(s, &a.Actor, now.UnixMicro()); e != nil {
+		return g.deny(s, a, e, now)
+	}
+	if !g.loaded.Load() || (g.p.Stream != nil && g.p.Stream.Silent(now)) {
+		if err := g.hear(ctx); err != nil {
+			v = g.failed(s, a, "store")
+			if v.Deny {
+				return v
+			}
+		} else if e := g.find(s, &a.Actor, now.UnixMicro()); e != nil {
+			return g.deny(s, a, e, now)
+		}
+	}
+	if len(s.ingress) > 0 {
+		return g.atIngress(ctx, s, a, now, v)
+	}
+	return v
+}
+
+// find gives the first block in force that keeps the actor out, in the configured order, everywhere's before the guild's. Nobody is
+// locked out of their own house, whatever is stored.
+func (g *Guard) find(s *setup, a *enforcement.Actor, at int64) *entry {
+	view := g.index.now.Load()
+	for _, scope := range s.order {
+		switch scope {
+		case enforcement.IP:
+			if !a.IP.IsValid() {
+				continue
+			}
+			sub, _ := a.Derive(scope, "", 0)
+			for i, ns := range [...]enforcement.Namespace{enforcement.Global, enforcement.Namespace(a.Guild)} {
+				if i == 1 && a.Guild == 0 {
+					break
+				}
+				if t := view.nets[ns]; t != nil {
+					if e := covers(t, sub.Net, at); e != nil && !s.Immune.Protects(a) {
+						return e
+					}
+				}
+			}
+		case enforcement.Role:
+			for _, r := range a.Roles {
+				sub := enforcement.Subject{Scope: scope, ID: r}
+				if e := g.findOne(view, a.Guild, &sub, at); e != nil && !s.Immune.Protects(a) {
+					return e
+				}
+			}
+		case enforcement.User, enforcement.Account, enforcement.Member, enforcement.Session, enforcement.Webhook, enforcement.Channel, enforcement.Guild, enforcement.Route:
+			sub, ok := a.Derive(scope, "", 0)
+			if !ok {
+				continue
+			}
+			if e := g.findOne(view, a.Guild, &sub, at); e != nil && !s.Immune.Protects(a) {
+				return e
+			}
+		}
+	}
+	return nil
+}
+
+// findOne gives the block in force of a subject that is no address.
+func (g *Guard) findOne(view *view, guild uint64, sub *enforcement.Subject, at int64) *entry {
+	k := keyOf(enforcement.Global, sub)
+	h := g.index.hash(&k)
+	if e := view.shards[h%shards].find(h, &k); e != nil && e.active(at) {
+		return e
+	}
+	if guild == 0 {
+		return nil
+	}
+	k.ns = enforcement.Namespace(guild)
+	h = g.index.hash(&k)
+	if e := view.shards[h%shards].find(h, &k); e != nil && e.active(at) {
+		return e
+	}
+	return nil
+}
+
+// deny is the answer to an attempt that met a block; in shadow it is only told.
+func (g *Guard) deny(s *setup, a *Attempt, e *entry, now time.Time) enforcement.Verdict {
+	b := e.block()
+	v := enforcement.Verdict{Deny: true, Status: s.Status, Message: s.Message, By: b.Subject, Permanent: b.Permanent(), RetryAfter: b.Remaining(now)}
+	if b.Status != 0 {
+		v.Status = b.Status
+	}
+	if b.Message != "" {
+		v.Message = b.Message
+	}
+	told := enforcement.Event{
+		Type: enforcement.Blocked, At: now, Namespace: b.Namespace, Subject: b.Subject, Block: b.ID, Rule: b.Rule, Action: "blocked", Route: a.Route,
+		Status: v.Status, Expires: b.End,
+	}
+	if s.Shadow {
+		told.Type, v = enforcement.Shadow, enforcement.Verdict{}
+	}
+	g.tell(told, told.Type.String()+"\x00"+b.Namespace.String()+"\x00"+b.Subject.String())
+	return v
+}
+
+// failed is the answer when the check could not be carried out: the route's fail mode decides.
+func (g *Guard) failed(s *setup, a *Attempt, kind string) enforcement.Verdict {
+	mode := s.ModeOf(a.Route)
+	if s.Shadow {
+		mode = enforcement.Open
+	}
+	g.tell(enforcement.Event{Type: enforcement.EvaluationFailed, At: g.p.Now(), FailMode: mode, Error: kind, Route: a.Route}, "failed\x00"+mode.String()+"\x00"+kind)
+	v := enforcement.Verdict{Degraded: mode}
+	if mode == enforcement.Closed && !s.Immune.Protects(&a.Actor) {
+		v.Deny, v.Status, v.Message = true, s.Status, s.Message
+	}
+	return v
+}
+
+// tell emits an event unless there were many like it: then it is counted, and told with the next one.
+func (g *Guard) tell(e enforcement.Event, like string) {
+	suppressed, ok := g.told.admit(like, e.At)
+	if !ok {
+		return
+	}
+	e.Suppressed = suppressed
+	g.p.Emit(e)
+}
+
+var errWaiting = errors.New("the store failed a moment ago and is not asked again yet")
+
+// hear asks the store for what changed; many who ask at once ask once, and after a failure nobody waits for a while.
+func (g *Guard) hear(ctx context.Context) error {
+	if g.p.Now().UnixMicro() < g.retry.Load() {
+		return errWaiting
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkWithin)
+	defer cancel()
+	done := g.hearing.DoChan("", func() (any, error) {
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkWithin)
+		defer cancel()
+		return nil, g.Refresh(within)
+	})
+	var err error
+	select {
+	case r := <-done:
+		err = r.Err
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		g.retry.Store(g.p.Now().Add(probeAfter).UnixMicro())
+	}
+	return err
+}
+
+// Run keeps the index fresh and hands over held blocks until the context ends.
+func (g *Guard) Run(ctx context.Context) error {
+	t := time.NewTicker(tick)
+	defer t.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		within, cancel := context.WithTimeout(ctx, writeWithin)
+		if n%4 == 0 || g.retry.Load() != 0 {
+			if err := g.Refresh(within); err != nil && ctx.Err() == nil {
+				g.p.Log.WarnContext(ctx, "blocks cannot be read", "error", err)
+			}
+		}
+		if err := g.Flush(within); err != nil && ctx.Err() == nil {
+			g.p.Log.WarnContext(ctx, "held blocks cannot be stored", "error", err)
+		}
+		cancel()
+	}
+}
+
+// fed reports whether incidents of the type may feed rules: what enforcement itself tells never does.
+func fed(kind string) bool {
+	return !strings.HasPrefix(kind, enforcement.EventPrefix) && !strings.HasPrefix(kind, "audit.rule.") && !strings.HasPrefix(kind, "audit.context.")
+}

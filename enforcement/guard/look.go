@@ -1,0 +1,301 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/disgoorg/snowflake/v2"
+
+	"gatecamp/enforcement"
+	"gatecamp/storage"
+)
+
+// Outcome is what the rules made of an incident.
+type Outcome struct {
+	Applied []enforcement.Subject // newly blocked
+}
+
+// Record looks at what came of an attempt, or at anything else that happened. It is called after the answer was given.
+func (g *Guard) Record(ctx context.Context, i *enforcement.Incident) (o Outcome) {
+	s := g.setup.Load()
+	if s.Off || !fed(i.Type) {
+		return o
+	}
+	now := g.p.Now()
+	for _, r := range s.events {
+		fired, subject, err := g.evaluate(s, r, i, now)
+		if err != nil {
+			g.broken(ctx, r, 0, i.Route, err)
+			continue
+		}
+		if fired {
+			applied, _ := g.act(ctx, s, r, i, subject, now)
+			o.Applied = append(o.Applied, applied...)
+		}
+	}
+	return o
+}
+
+// atIngress lets the rules look that look before the handler.
+func (g *Guard) atIngress(ctx context.Context, s *setup, a *Attempt, now time.Time, v enforcement.Verdict) enforcement.Verdict {
+	i := enforcement.Incident{Type: enforcement.IngressDiscord, Actor: a.Actor, Route: a.Route, Fields: a.Fields}
+	if a.HTTP {
+		i.Type = enforcement.IngressHTTP
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkWithin)
+	defer cancel()
+	for _, r := range s.ingress {
+		fired, subject, err := g.evaluate(s, r, &i, now)
+		if err != nil {
+			mode := s.ModeOf(a.Route)
+			if s.Shadow || s.Immune.Protects(&a.Actor) {
+				mode = enforcement.Open
+			}
+			g.broken(ctx, r, mode, a.Route, err)
+			if v.Degraded = mode; mode == enforcement.Closed {
+				return enforcement.Verdict{Deny: true, Status: s.Status, Message: s.Message, Degraded: mode}
+			}
+			continue
+		}
+		if !fired {
+			continue
+		}
+		if _, by := g.act(ctx, s, r, &i, subject, now); by != nil {
+			return g.refusal(s, r, by, now)
+		}
+	}
+	return v
+}
+
+// refusal is the answer to the attempt that made a rule fire.
+func (g *Guard) refusal(s *setup, r *rule, by *enforcement.Block, now time.Time) enforcement.Verdict {
+	v := enforcement.Verdict{Deny: true, Status: s.Status, Message: s.Message, By: by.Subject, Permanent: by.Permanent(), RetryAfter: by.Remaining(now)}
+	if r.Action.Status != 0 {
+		v.Status = r.Action.Status
+	}
+	if r.Action.Message != "" {
+		v.Message = r.Action.Message
+	}
+	return v
+}
+
+var errRule = errors.New("the evaluation failed")
+
+// evaluate counts the incident and reports whether the rule fires, and about whom it counted. A panic is an error of this rule alone.
+func (g *Guard) evaluate(s *setup, r *rule, i *enforcement.Incident, now time.Time) (fired bool, subject string, err error) {
+	if r.failures.Load() >= offAfter {
+		return false, "", nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = errRule
+		}
+		if err == nil {
+			r.failures.Store(0)
+		}
+	}()
+	if !r.Matches(i) {
+		return false, "", nil
+	}
+	if r.Crash {
+		return false, "", errRule
+	}
+	n, counts, need, read := r.Count, r, r.need, false
+	if r.source != nil {
+		counts, read = r.source, true
+		need = counts.need
+		if n == nil {
+			n = counts.Count
+		}
+	}
+	if n == nil {
+		return true, g.subjectOf(s, []enforcement.Scope{enforcement.User}, i), nil
+	}
+	subject = g.subjectOf(s, counts.Count.By, i)
+	if subject == "" {
+		return false, "", nil
+	}
+	value := ""
+	if counts.Count.Distinct != "" && !read {
+		var there bool
+		if value, there = i.ValueOf(counts.Count.Distinct); !there {
+			return false, "", nil
+		}
+	}
+	return g.count.add(counts.id, subject, counts.Count, need, value, now, read) >= n.Threshold, subject, nil
+}
+
+// subjectOf is the subject in all of the scopes together, as text; empty if the actor has none in one of them.
+func (g *Guard) subjectOf(s *setup, scopes []enforcement.Scope, i *enforcement.Incident) string {
+	parts := make([]string, 0, 2)
+	for _, scope := range scopes {
+		sub, ok := g.derive(s, scope, i)
+		if !ok {
+			return ""
+		}
+		parts = append(parts, sub.String())
+	}
+	return strings.Join(parts, "\x00")
+}
+
+func (g *Guard) derive(s *setup, scope enforcement.Scope, i *enforcement.Incident) (enforcement.Subject, bool) {
+	if scope == enforcement.Session && s.NoSessions {
+		return enforcement.Subject{}, false
+	}
+	return i.Actor.Derive(scope, i.Route, s.IPv6Prefix)
+}
+
+// broken counts a failure of a rule; after so many in a row it is off, with an alarm.
+func (g *Guard) broken(ctx context.Context, r *rule, mode enforcement.FailMode, route string, err error) {
+	now := g.p.Now()
+	n := r.failures.Add(1)
+	g.p.Emit(enforcement.Event{Type: enforcement.EvaluationFailed, At: now, Rule: r.Name, Severity: r.Severity, FailMode: mode, Error: "rule", Route: route})
+	if n == offAfter {
+		g.p.Log.ErrorContext(ctx, "a rule failed too often and is off", "rule", r.Name, "failures", n, "error", err)
+		g.p.Emit(enforcement.Event{
+			Type: enforcement.Alert, At: now, Rule: r.Name, Severity: r.Severity, Action: "rule_off",
+			Reason: fmt.Sprintf("the rule failed %d times in a row and is off until the rules are loaded again", n),
+		})
+	}
+}
+
+// act does what the rule does when it fires. It returns whom it blocked, and the block that denies the present attempt.
+func (g *Guard) act(ctx context.Context, s *setup, r *rule, i *enforcement.Incident, subject string, now time.Time) (applied []enforcement.Subject, by *enforcement.Block) {
+	told := enforcement.Event{At: now, Rule: r.Name, Severity: r.Severity, Route: i.Route, Action: r.Action.Do.String()}
+	for _, scope := range r.Targets() {
+		if sub, ok := g.derive(s, scope, i); ok {
+			told.Subject = sub
+			break
+		}
+	}
+	switch {
+	case r.Action.Do == enforcement.Observe || (s.Shadow && !r.Action.Do.Blocks()):
+		told.Type = enforcement.Shadow
+	case r.Action.Do == enforcement.AlertOnly:
+		told.Type = enforcement.Alert
+	case r.Action.Do == enforcement.Contain:
+		told.Type = enforcement.Alert
+	}
+	if told.Type != 0 {
+		if !g.marks.first(r.id, subject, now, now.Add(r.Quiet())) {
+			return nil, nil
+		}
+		g.p.Emit(told)
+		if r.Action.Do == enforcement.Contain && told.Type == enforcement.Alert {
+			g.contains(ctx, s, r, i, now)
+		}
+		return nil, nil
+	}
+	if r.Cooldown > 0 && g.marks.silent(r.id, subject, now) {
+		return nil, nil
+	}
+	return g.blockAll(ctx, s, r, i, subject, told)
+}
+
+// blockAll blocks the actor in each scope of the rule that it has.
+func (g *Guard) blockAll(ctx context.Context, s *setup, r *rule, i *enforcement.Incident, subject string, told enforcement.Event) (applied []enforcement.Subject, by *enforcement.Block) {
+	var targets []enforcement.Subject
+	for _, scope := range r.Targets() {
+		if sub, ok := g.derive(s, scope, i); ok && !slices.Contains(targets, sub) {
+			targets = append(targets, sub)
+		}
+	}
+	if len(targets) == 0 {
+		told.Type = enforcement.Unscoped
+		if g.marks.first(r.id, subject, told.At, told.At.Add(r.Quiet())) {
+			g.p.Emit(told)
+		}
+		return nil, nil
+	}
+	for _, sub := range targets {
+		o := Order{
+			Subject: sub, Message: r.Action.Message, Status: r.Action.Status, Rule: r.Name, Force: true,
+			By: storage.Author{Actor: "rule:" + r.Name, Origin: "rule", Reason: "the rule " + r.Name + " fired", At: told.At},
+		}
+		if s.Immune.Protects(&i.Actor) || s.Immune.Covers(sub) {
+			if g.marks.first(-r.id, sub.String(), told.At, told.At.Add(max(time.Hour, r.Quiet()))) {
+				g.refuse(ctx, &o)
+			}
+			continue
+		}
+		e := g.index.find(enforcement.Global, &sub)
+		if e != nil && e.active(told.At.UnixMicro()) && e.words.rule == r.Name {
+			b := e.block()
+			by = first(by, &b)
+			continue
+		}
+		if o.TTL = r.Lifetime(&s.Config, g.strikes(ctx, r, sub, told.At)); o.TTL == enforcement.Forever {
+			o.TTL = 0
+		}
+		if s.Shadow {
+			g.shadow(r, sub, &o, told)
+			continue
+		}
+		c, err := g.block(ctx, &o)
+		if err != nil {
+			told.Type, told.Error = enforcement.EvaluationFailed, "store"
+			g.tell(told, "rule\x00"+r.Name)
+			continue
+		}
+		if c.What != storage.BlockKept {
+			applied = append(applied, sub)
+		}
+		by = first(by, &c.Block)
+	}
+	if r.Cooldown > 0 && by != nil {
+		g.marks.first(r.id, subject, told.At, told.At.Add(r.Cooldown))
+	}
+	return applied, by
+}
+
+func first(a, b *enforcement.Block) *enforcement.Block {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// shadow tells of a block that is not made, once as long as it would have lasted.
+func (g *Guard) shadow(r *rule, sub enforcement.Subject, o *Order, told enforcement.Event) {
+	until := told.At.Add(o.TTL)
+	told.Type, told.Subject, told.Action, told.TTL = enforcement.Shadow, sub, "temp", o.TTL
+	if o.TTL == 0 {
+		told.Action, until = "permanent", told.At.AddDate(100, 0, 0)
+	}
+	if g.marks.first(r.id, sub.String(), told.At, until) {
+		g.p.Emit(told)
+	}
+}
+
+// strikes is how many blocks of the subject the rule's ladder remembers. While the store is away the ladder begins anew: a shorter
+// block than deserved does less harm than one that nobody can explain.
+func (g *Guard) strikes(ctx context.Context, r *rule, sub enforcement.Subject, now time.Time) int {
+	if len(r.Escalate) == 0 {
+		return 0
+	}
+	n, err := g.p.Store.BlockStrikes(ctx, snowflake.ID(0), sub.Scope.String(), sub.Value(), r.Name, now.Add(-enforcement.LadderMemory))
+	if err != nil {
+		g.p.Log.WarnContext(ctx, "the ladder of a rule cannot be read", "rule", r.Name, "error", err)
+		return 0
+	}
+	return n
+}
+
+// containPause is how long after one contain no other is asked for.
+const containPause = 10 * time.Minute
+
+// contains asks for the roles of the actor to be taken, of at most one in ten minutes.
+func (g *Guard) contains(ctx context.Context, s *setup, r *rule, i *enforcement.Incident, now time.Time) {
+	last := g.contain.Load()
+	if g.p.Contain == nil || i.Actor.Guild == 0 || i.Actor.User == 0 || s.Immune.Protects(&i.Actor) ||
+		(last != 0 && now.Sub(time.UnixMicro(last)) < containPause) || !g.contain.CompareAndSwap(last, now.UnixMicro()) {
+		return
+	}
+	if err := g.p.Contain.Contain(ctx, i.Actor.Guild, i.Actor.User, r.Name); err != nil {
+		g.p.Log.ErrorContext(ctx, "contain was refused", "rule", r.Name, "error", err)
+	}
+}
