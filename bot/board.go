@@ -106,6 +106,7 @@ type boardLine struct {
 	member snowflake.ID // zero: about nobody
 	main   string       // their main character and Auth user; empty: Auth does not know them
 	roles  []snowflake.ID
+	at     time.Time // when it was found
 	text   string
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -354,6 +355,38 @@ func TestAPrivilegedRoleThatIsGivenAgainIsToldAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestALineNamesWhoGaveItsOwnRoles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wall{}
+		b := posts(t, w, &shelf{kept: map[string][]byte{}}, func(cfg *BoardConfig) {
+			cfg.Givers = given{ // newest first
+				{Member: 1001, Role: 10, Actor: 7003, Added: true, At: time.Now().Add(5 * time.Minute)},
+				{Member: 1001, Role: 11, Actor: 7002, Added: true, At: time.Now().Add(time.Minute)},
+				{Member: 1001, Role: 10, Actor: 7001, Added: true, At: time.Now()},
+			}
+		})
+		holds := func(role int) audit.Decision {
+			d := stranger(1001, false)
+			d.Held = audit.RoleSet{}.With(role)
+			return d
+		}
+		b.Looked(seenBy(storage.Run{}, holds(0)))
+		time.Sleep(time.Minute)
+		r := seenBy(storage.Run{}, holds(1))
+		r.Outcomes = []audit.Outcome{{Action: audit.Action{Kind: audit.RemoveRole, Member: 1001, Role: 11}, Result: audit.Done}}
+		b.Looked(r)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		lines := strings.Split(w.shows(1), "\n")
+		for role, actor := range map[string]string{"holds `Fleet`": "<@7001>", "holds `Dir'ector`": "<@7002>", "remove `Dir'ector`": ""} {
+			i := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, role) })
+			if i < 0 || actor != "" && !strings.Contains(lines[i], "Given by "+actor) || actor == "" && strings.Contains(lines[i], "Given by") {
+				t.Errorf("the line with %q does not name %q:\n%s", role, actor, w.shows(1))
+			}
+		}
+	})
 }
 
 func TestAnAlertSaysWhatCameOfIt(t *testing.T) {

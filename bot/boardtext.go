@@ -82,7 +82,7 @@ func (b *Board) lines(r *reconcile.Report) (alerts, others []boardLine) {
 		if !d.Category.IsFinding() || !b.isNew(d.Member, fmt.Sprint(d.Category, d.Held)) {
 			continue
 		}
-		line := boardLine{member: d.Member, main: mainOf(scene.Auth, d.Member)}
+		line := boardLine{member: d.Member, main: mainOf(scene.Auth, d.Member), at: time.Now()}
 		args := i18n.Args{"Category": b.cfg.Printer.Category(d.Category)}
 		if d.Alarming.Empty() {
 			names, ids := roleNames(scene.Guild.Roles, d.Held)
@@ -156,7 +156,7 @@ func (b *Board) outcome(scene *audit.Scene, o audit.Outcome) string {
 var troubleKeys = map[string]i18n.Key{
 	TroubleOverflow: i18n.BoardOverflow, TroubleSlow: i18n.BoardSlow, TroubleMissed: i18n.BoardMissed, TroubleDrift: i18n.BoardDrift,
 	TroubleLost: i18n.BoardLost, TroubleBack: i18n.BoardBack, TroubleReach: i18n.BoardReach, TroubleLook: i18n.BoardLook,
-	TroubleLookOver: i18n.BoardLookOver, TroubleGaveUp: i18n.BoardGaveUp, TroubleFight: i18n.BoardFight, TroubleAuditLog: i18n.BoardAuditLog,
+	TroubleLookOver: i18n.BoardLookOver, TroubleGaveUp: i18n.BoardGaveUp, TroubleFight: i18n.BoardFight, TroubleAuditLog: i18n.BoardAuditLog, TroubleStore: i18n.BoardStore,
 	TroubleEntries: i18n.BoardEntries, TroubleAuth: i18n.BoardAuth, TroubleAuthBack: i18n.BoardAuthBack, TroubleAuthWait: i18n.BoardAuthWait,
 	TroubleRun: i18n.BoardRun, TroubleGateway: i18n.BoardGateway, TroubleWebhook: i18n.BoardWebhook,
 }
@@ -196,7 +196,7 @@ func (b *Board) show(ctx context.Context, lines []boardLine) []string {
 			l.main = inert(names[l.member])
 		}
 		shown[i] = person(l.member, l.main) + ": " + l.text
-		if actor := givers[l.member]; actor != 0 {
+		if actor := givers[i]; actor != 0 {
 			shown[i] += " " + b.cfg.Printer.T(i18n.BoardGiven, i18n.Args{"Actor": fmt.Sprintf("<@%d> `%d`", actor, actor)})
 		}
 	}
@@ -226,13 +226,12 @@ func (b *Board) named(ctx context.Context, lines []boardLine) map[snowflake.ID]s
 	return names
 }
 
-// given says who gave the roles of the lines last, within a day.
-func (b *Board) given(ctx context.Context, lines []boardLine) map[snowflake.ID]snowflake.ID {
-	roles := map[snowflake.ID][]snowflake.ID{}
+// given says who gave the roles of each line, as of when it was noted: of several the one who gave the last.
+func (b *Board) given(ctx context.Context, lines []boardLine) map[int]snowflake.ID {
 	var ids []snowflake.ID
 	for _, l := range lines {
-		if l.member != 0 && len(l.roles) > 0 {
-			roles[l.member], ids = l.roles, append(ids, l.member)
+		if l.member != 0 && len(l.roles) > 0 && !slices.Contains(ids, l.member) {
+			ids = append(ids, l.member)
 		}
 	}
 	if len(ids) == 0 || b.cfg.Givers == nil {
@@ -244,14 +243,20 @@ func (b *Board) given(ctx context.Context, lines []boardLine) map[snowflake.ID]s
 	if err != nil {
 		b.cfg.Log.InfoContext(ctx, "who gave a role is not known", "guild", b.cfg.Guild, "error", err)
 	}
-	givers := map[snowflake.ID]snowflake.ID{}
-	for _, g := range slices.Backward(grants) { // newest first: the last one stays
-		if g.Added && slices.Contains(roles[g.Member], g.Role) {
-			givers[g.Member] = g.Actor
+	givers := map[int]snowflake.ID{}
+	for n, l := range lines {
+		i := slices.IndexFunc(grants, func(g storage.RoleGrant) bool { // newest first
+			return g.Added && g.Member == l.member && slices.Contains(l.roles, g.Role) && !g.At.After(l.at.Add(entryLate))
+		})
+		if i >= 0 {
+			givers[n] = grants[i].Actor
 		}
 	}
 	return givers
 }
+
+// entryLate is how long after a change Discord's audit log may tell of it.
+const entryLate = 2 * time.Second
 
 // lineMessage is a message of lines that cannot wait.
 func (b *Board) lineMessage(ctx context.Context, alerts, troubles []boardLine, dropped int) notify.Message {

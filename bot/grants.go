@@ -17,7 +17,7 @@ func (g *Guild) keep(ctx context.Context, entries []audit.Event) {
 		g.box.back(entries)
 		if ctx.Err() == nil {
 			g.cfg.Log.WarnContext(ctx, "audit-log entries not stored", "guild", g.cfg.Guild, "entries", len(entries), "error", err)
-			g.trouble(TroubleAuditLog, err.Error())
+			g.trouble(TroubleStore, err.Error())
 		}
 		return
 	}

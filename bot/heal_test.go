@@ -201,7 +201,7 @@ func TestEntriesThatCannotBeKeptAreKeptLater(t *testing.T) {
 		w.set(func() { w.noKeep = errBroken })
 		w.guild.Event(grant(5, 1, plain))
 		w.pass(time.Second)
-		w.wantTold(TroubleAuditLog)
+		w.wantTold(TroubleStore)
 		w.wantLooks(1, 1) // who it was is no reason to wait
 		w.set(func() { w.noKeep = nil })
 		w.event(audit.MemberChanged, 2)

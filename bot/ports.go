@@ -75,7 +75,8 @@ const (
 	TroubleLookOver = "look_recovered"        // looks end well again
 	TroubleGaveUp   = "gave_up"               // what was to be done to a member failed too often; it is left to the next event or sweep
 	TroubleFight    = "fight"                 // somebody gives back what we take; both stopped for that member and role
-	TroubleAuditLog = "audit_log"             // Discord's audit log could not be read or kept; who granted a role may be unknown
+	TroubleAuditLog = "audit_log"             // Discord's audit log could not be read; who granted a role may be unknown
+	TroubleStore    = "store"                 // our own database cannot be written; nothing is done until it can
 	TroubleEntries  = "audit_entries_missing" // many role changes come without an entry in the audit log
 	TroubleAuth     = "auth_unreachable"      // Auth could not be compared with the last read
 	TroubleAuthBack = "auth_recovered"        // it can be again

@@ -143,6 +143,10 @@ func (x *call) statusSources(ctx context.Context, a *answer) error {
 	if err != nil {
 		return err
 	}
+	// Who compares Auth knows sooner than the record that it cannot be read.
+	if now := x.processStatus(); now.Auth != "" && now.AuthAt.After(last.At) {
+		last.Verdict, last.At = now.Auth, now.AuthAt
+	}
 	sign := toneDone.sign()
 	if last.Verdict != audit.Healthy.String() {
 		sign, a.tone = toneWarn.sign(), toneWarn

@@ -93,6 +93,9 @@ type Status struct {
 	Sweeps     int64
 	Healed     int64 // gaps in what was heard that were found and closed
 
+	Auth   string    // the newest verdict on Auth; empty: none yet
+	AuthAt time.Time // when it was reached
+
 	WebhookDead time.Time // since when the webhook does not take anything; zero: it does, or there is none
 }
 

@@ -70,17 +70,18 @@ func TestWhoReadsRussianReadsNothingElse(t *testing.T) {
 		{"unpause", []any{"reason", "because"}},
 	} {
 		s := r.runIn(dara, "ru", c.command, c.options...)
-		text := s.text()
+		var text strings.Builder
+		text.WriteString(s.text())
 		for _, row := range s.Components {
 			for _, b := range row.Components {
-				text += "\n" + b.Label
+				text.WriteString("\n" + b.Label)
 			}
 		}
-		if words := foreign.FindAllString(untranslated.ReplaceAllString(text, ""), -1); len(words) > 0 {
-			t.Errorf("/%s %v says %q in:\n%s", c.command, c.options, words, text)
+		if words := foreign.FindAllString(untranslated.ReplaceAllString(text.String(), ""), -1); len(words) > 0 {
+			t.Errorf("/%s %v says %q in:\n%s", c.command, c.options, words, text.String())
 		}
-		if !strings.ContainsAny(text, "аеиоуы") {
-			t.Errorf("/%s says nothing in Russian:\n%s", c.command, text)
+		if !strings.ContainsAny(text.String(), "аеиоуы") {
+			t.Errorf("/%s says nothing in Russian:\n%s", c.command, text.String())
 		}
 	}
 	if _, err := r.db.Paused(t.Context(), guildID); err == nil {

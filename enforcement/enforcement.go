@@ -8,6 +8,7 @@ package enforcement
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -220,10 +221,8 @@ func (a *Actor) is(s *Subject) bool {
 	case Webhook:
 		return a.Webhook == s.ID
 	case Role:
-		for _, r := range a.Roles {
-			if r == s.ID {
-				return true
-			}
+		if slices.Contains(a.Roles, s.ID) {
+			return true
 		}
 	case Route:
 	}

@@ -19,6 +19,7 @@ const (
 	BoardMore        Key = "board.more"
 	BoardDropped     Key = "board.dropped"
 	BoardAlert       Key = "board.alert"
+	BoardStore       Key = "board.store"
 	BoardHeld        Key = "board.held"
 	BoardLeft        Key = "board.left"
 	BoardFinding     Key = "board.finding"

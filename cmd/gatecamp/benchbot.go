@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -147,9 +148,7 @@ func (b *botBench) serve(ctx context.Context, dir, policy string, more map[strin
 	}
 	t.set["GATECAMP_AUTH_URL"], t.set["GATECAMP_SCHEDULE"], t.set["GATECAMP_HTTP_LISTEN"] = "sqlite:"+auth, "off", "127.0.0.1:0"
 	t.set["GATECAMP_LOG_FORMAT"] = "json"
-	for name, value := range more {
-		t.set[name] = value
-	}
+	maps.Copy(t.set, more)
 	s := &served{benchTable: t, guild: t.server.GuildIDs()[0].String()}
 	defer func() {
 		if err != nil {

@@ -22,8 +22,9 @@ import (
 // tenure is the time for which a process acts for a shard: from its lease to the lease's loss, or to the end of the process.
 type tenure struct {
 	*server
-	lease storage.Lease
-	queue *schedule.Queue
+	lease  storage.Lease
+	client *discord.Client // that of the connection which the tenure belongs to
+	queue  *schedule.Queue
 
 	mu      sync.RWMutex
 	houses  map[snowflake.ID]*house
@@ -51,7 +52,7 @@ func (s *server) act(ctx context.Context, lease storage.Lease) (err error) {
 	work, stop := context.WithCancelCause(owned)
 	defer stop(nil)
 	defer context.AfterFunc(ctx, func() { stop(context.Cause(ctx)) })()
-	t := &tenure{server: s, lease: lease, houses: map[snowflake.ID]*house{}, arrival: make(chan struct{}, 1)}
+	t := &tenure{server: s, lease: lease, client: s.client, houses: map[snowflake.ID]*house{}, arrival: make(chan struct{}, 1)}
 	s.enter(t)
 	defer s.leave(t)
 	if lease.Taken { // a call of the one before may still be under way

@@ -63,6 +63,7 @@ func (h *house) status() commands.Status {
 		s.Oldest = time.Since(stats.Oldest)
 	}
 	s.Done, s.Of = h.ears.far(stats.Running)
+	s.Auth, s.AuthAt = h.t.state.verdict(h.id)
 	ctx, end := context.WithTimeout(context.Background(), statusWithin)
 	defer end()
 	queue, err := h.t.queue.Status(ctx, h.id)

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	askEvery  = time.Second // how often a waiting process looks whether it is its turn
-	tellEvery = time.Minute // how often it says that it waits
+	askEvery  = time.Second     // how often a waiting process looks whether it is its turn
+	askAgain  = 5 * time.Second // at most, where the database does not answer
+	tellEvery = time.Minute     // how often it says that it waits
 )
 
 // waitForLease waits without a session until this process may act for the shard; false if the context ended before. A database that
@@ -31,7 +32,7 @@ func (s *server) waitForLease(ctx context.Context, shard int) (storage.Lease, bo
 			s.state.waits(held)
 		} else {
 			failures++
-			pause = again(failures)
+			pause = min(again(failures), askAgain)
 		}
 		if now := time.Now(); now.Sub(told) >= tellEvery && ctx.Err() == nil {
 			told = now

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -208,9 +209,7 @@ func (r *run) request(ctx context.Context, s *Step) map[string]any {
 		method = "GET"
 	}
 	fields := map[string]any{"path": s.Path, "method": method}
-	for k, v := range s.Fields {
-		fields[k] = v
-	}
+	maps.Copy(fields, s.Fields)
 	v := r.guard.Check(ctx, &guard.Attempt{Actor: actor, Route: s.Path, HTTP: true, Fields: fields})
 	answer := map[string]any{"verdict": "allow"}
 	if v.Degraded != 0 {
