@@ -192,6 +192,8 @@ func (t *explaining) standing(i int) string {
 		return t.T(i18n.ExplainRoleGoes)
 	case d.Unreachable.Has(i):
 		return t.T(i18n.ExplainRoleHigh)
+	case t.Look.Verdict.Health == audit.Blind:
+		return t.T(i18n.ExplainRoleUnsaid)
 	case s.Proposed().Has(i):
 		return t.T(i18n.ExplainRoleProposed)
 	case d.Surplus.Has(i), d.Category == audit.UnknownGuest && s.Managed().Has(i), d.Category == audit.LinkedNoPerm && s.Managed().Has(i):

@@ -103,6 +103,7 @@ func TestAnExplanationSaysWhenNotEverybodyIsKnownAndAuthIsAway(t *testing.T) {
 	r.guild.lose(storage.ErrGone)
 	text := r.run(kael, "explain", "member", pera).text()
 	want(t, text, "nothing can be said: Auth cannot be believed", "not every member of the server is known", "Auth could not be read")
+	wantNot(t, text, "managed by its name alone") // no name of Auth is known, so this cannot be either
 }
 
 func TestAnExplanationOfMoreRolesThanFitIsCutShort(t *testing.T) {

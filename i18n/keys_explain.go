@@ -14,6 +14,7 @@ const (
 	ExplainRoleGoes     Key = "explain.role.goes"
 	ExplainRoleHigh     Key = "explain.role.high"
 	ExplainRoleProposed Key = "explain.role.proposed"
+	ExplainRoleUnsaid   Key = "explain.role.unsaid"
 	ExplainRoleSurplus  Key = "explain.role.surplus"
 	ExplainRoleManaged  Key = "explain.role.managed"
 	ExplainRoleLike     Key = "explain.role.like"

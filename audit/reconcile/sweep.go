@@ -338,7 +338,9 @@ func (r *Report) count(pop audit.Population) {
 	r.Population = pop
 	r.Counts.Members, r.Counts.Categories = pop.Members, pop.CountsByCategory()
 	r.Counts.Uncounted = len(r.Look.Picture.Members) - pop.Members
-	r.Counts.Unbound = r.Look.Scene.Proposed().Len()
+	if r.Look.Verdict.Health != audit.Blind { // else no name of Auth's is known, and no binding can be told from a proposal
+		r.Counts.Unbound = r.Look.Scene.Proposed().Len()
+	}
 	r.Counts.Actions = map[string]int{}
 	for i := range r.Decisions {
 		r.Counts.Actions[r.Decisions[i].Act.String()]++

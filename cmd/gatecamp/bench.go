@@ -240,8 +240,8 @@ func (b *auditBench) open(ctx context.Context, dir string) (storage.Store, func(
 		return errors.Join(err, outer.Close())
 	}
 	if _, err := outer.SQL().ExecContext(ctx, "CREATE SCHEMA "+schema); err != nil {
-		return nil, nil, errors.Join(problem.New(problem.Failed, "the database's user may not make a schema, and the measurement needs one of its own",
-			"give it the right, or unset GATECAMP_DATABASE_URL to measure SQLite").Because(err), outer.Close())
+		return nil, nil, errors.Join(problem.New(problem.Failed, "the database's user may not make a schema, and one of its own is needed here",
+			"give it the right, or take SQLite").Because(err), outer.Close())
 	}
 	address := b.database.Reveal()
 	if strings.Contains(address, "?") {

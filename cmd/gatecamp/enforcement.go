@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"gatecamp/enforcement/replay"
 	"gatecamp/internal/problem"
+	"gatecamp/internal/secret"
 	"gatecamp/migrations"
 	"gatecamp/storage/sqlite"
 )
@@ -26,12 +26,13 @@ func (c *console) enforcementReplay() *cobra.Command {
 	engine := "sqlite"
 	cmd := &cobra.Command{
 		Use: "replay FILE…", Short: "run scenario files on the real engine, with its clock and its faults injected",
-		Long: `Reads scenario files (` + replay.Schema + `) and runs each on an empty database of its own in a temporary folder, which is removed
-afterwards: the configured database is never touched, and no settings are needed. A scenario says what happens when, and what is right; the
+		Long: `Reads scenario files (` + replay.Schema + `) and runs each on an empty database of its own: a file in a temporary folder, or with
+--engine postgres a schema beside the tables in GATECAMP_DATABASE_URL. It is dropped afterwards, and the configured tables are never touched.
+With sqlite no settings are needed. A scenario says what happens when, and what is right; the
 command says where the engine does something else, and then exits 1.
 
 All files are read before the first is run: if one of them does not fit, its place is said and nothing is run. A step that needs what an
-engine does not have (Redis, with sqlite) is skipped; the rest must hold all the same.`,
+engine does not have (Redis) is skipped; the rest must hold all the same.`,
 		Example: `  gatecamp enforcement replay flood.json
   gatecamp enforcement replay --json scenarios/*.json | jq 'select(.failures != [])'`,
 		Args: cobra.MinimumNArgs(1),
@@ -40,17 +41,26 @@ engine does not have (Redis, with sqlite) is skipped; the rest must hold all the
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object for each file, on one line")
-	cmd.Flags().StringVar(&engine, "engine", engine, "where blocks are kept: sqlite")
+	cmd.Flags().StringVar(&engine, "engine", engine, "where blocks are kept: sqlite or postgres")
 	return noted(cmd, noteJSON, `one object a file: {"id", "boot": "ok"|"refused", "why", "answers": [one for each step], "failures": [text]}`)
 }
 
 func (c *console) replayScenarios(ctx context.Context, paths []string, engine string, asJSON bool) (err error) {
-	if !slices.Contains([]string{"sqlite"}, engine) {
-		cure := "use --engine sqlite"
-		if engine == "postgres" || engine == "redis" {
-			return problem.New(problem.Usage, fmt.Sprintf("scenarios cannot be run on the engine %s yet; nothing was run", engine), cure)
+	var database secret.String
+	switch engine {
+	case "sqlite":
+	case "postgres":
+		cfg, err := c.config(ctx)
+		if err != nil {
+			return err
 		}
-		return problem.New(problem.Usage, fmt.Sprintf("%q is no engine; nothing was run", engine), cure)
+		if database = cfg.DatabaseURL; !database.IsSet() {
+			return problem.New(problem.Usage, "the engine postgres needs a database; nothing was run", "set GATECAMP_DATABASE_URL; each scenario gets a schema of its own there, which is dropped afterwards")
+		}
+	case "redis":
+		return problem.New(problem.Usage, "scenarios cannot be run on the engine redis yet; nothing was run", "use --engine sqlite or postgres")
+	default:
+		return problem.New(problem.Usage, fmt.Sprintf("%q is no engine; nothing was run", engine), "use --engine sqlite or postgres")
 	}
 	files := make([]*replay.File, len(paths))
 	for i, path := range paths {
@@ -68,12 +78,19 @@ func (c *console) replayScenarios(ctx context.Context, paths []string, engine st
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	empty := filepath.Join(folder, "empty.db")
-	if err := emptyDatabase(ctx, empty); err != nil {
-		return err
+	if !database.IsSet() {
+		if err := emptyDatabase(ctx, empty); err != nil {
+			return err
+		}
 	}
 	failed := 0
 	for i, f := range files {
-		r, err := onSQLite(ctx, f, empty, filepath.Join(folder, fmt.Sprintf("%d.db", i)))
+		var r *replay.Result
+		if database.IsSet() {
+			r, err = c.onPostgres(ctx, f, database)
+		} else {
+			r, err = onSQLite(ctx, f, empty, filepath.Join(folder, fmt.Sprintf("%d.db", i)))
+		}
 		if err != nil {
 			return err
 		}
@@ -125,6 +142,16 @@ func onSQLite(ctx context.Context, f *replay.File, empty, path string) (_ *repla
 			}
 		}
 	}()
+	return replay.Run(ctx, f, db)
+}
+
+// onPostgres runs a scenario in a schema of its own.
+func (c *console) onPostgres(ctx context.Context, f *replay.File, database secret.String) (_ *replay.Result, err error) {
+	db, done, err := (&auditBench{console: c, database: database}).open(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
 	return replay.Run(ctx, f, db)
 }
 

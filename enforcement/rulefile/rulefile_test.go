@@ -37,11 +37,11 @@ rules:
 }
 
 func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
-	_, err := rulefile.Parse([]byte("deny: {status: 200}\nrules:\n  - name: a\n    count: {by: [adress], threshold: 1, window: soon}\n    action: {do: explode}\n"), "rules.yaml")
+	_, err := rulefile.Parse([]byte("deny: {status: 200}\nrules:\n  - name: a\n    count: {by: [colour], threshold: 1, window: soon}\n    action: {do: explode}\n"), "rules.yaml")
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{"rules.yaml", `rules[0].count.by[0]: "adress" is no scope`, `rules[0].count.window: "soon" is no duration`, `rules[0].action.do: "explode" is no action`} {
+	for _, want := range []string{"rules.yaml", `rules[0].count.by[0]: "colour" is no scope`, `rules[0].count.window: "soon" is no duration`, `rules[0].action.do: "explode" is no action`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not say %q", err, want)
 		}
