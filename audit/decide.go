@@ -241,6 +241,24 @@ func (d *Decision) put(f *Facts, grace time.Duration) (why Reasons) {
 	return why
 }
 
+// KickPutOff is until when nothing but grace keeps the member of a decision from being kicked; false if something else does too, or
+// there is nothing to put off.
+func KickPutOff(f Facts, d *Decision, p *Policy) (until time.Time, ok bool) {
+	if d.Layer != LayerGrace {
+		return until, false
+	}
+	grace, without := p.Rules[d.Category].Grace, *p
+	without.Rules[d.Category].Grace = 0
+	if then := Decide(f, Classify(f), &without); !then.Kick {
+		return until, false
+	}
+	since := f.OpenedLost
+	if d.Category == UnknownGuest {
+		since = time.UnixMicro(f.Member.Joined)
+	}
+	return since.Add(grace), true
+}
+
 // within reports whether less than the grace has passed since then; never when either time is unknown.
 func within(grace time.Duration, since, at time.Time) bool {
 	return grace > 0 && !since.IsZero() && !at.IsZero() && at.Before(since.Add(grace))

@@ -294,7 +294,7 @@ func lookAgain(o audit.Outcome) (again bool, in time.Duration) {
 // told passes on what a look came to.
 func (g *Guild) told(r *reconcile.Report) {
 	f := r.Counts.Findings
-	if f.Opened+f.Changed+f.Closed > 0 || len(r.Outcomes) > 0 {
+	if f.Opened+f.Changed+f.Closed > 0 || len(r.Outcomes)+len(r.PutOff) > 0 {
 		g.cfg.Teller.Looked(r)
 	}
 	g.tellOutcomes(r)

@@ -58,7 +58,7 @@ type Teller interface {
 	RunBegan(run storage.Run)
 	RunWent(run storage.Run, done, of int)
 	RunEnded(report *reconcile.Report, err error) // the report may be nil
-	Looked(report *reconcile.Report)              // a live look that opened, changed or closed findings, or acted
+	Looked(report *reconcile.Report)              // a live look that opened, changed or closed findings, acted, or put off a kick
 	Trouble(guild snowflake.ID, code, detail string)
 }
 

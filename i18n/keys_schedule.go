@@ -1,6 +1,6 @@
 package i18n
 
-// The alarm of the schedule, and who wants to hear of runs.
+// The alarm of the schedule, who wants to hear of runs, and the warning before a kick.
 const (
 	ScheduleLateTitle Key = "schedule.late_title"
 	ScheduleLateNever Key = "schedule.late_never"
@@ -13,4 +13,11 @@ const (
 	ScheduleSubscribedText   Key = "schedule.subscribed_text"
 	ScheduleUnsubscribed     Key = "schedule.unsubscribed"
 	ScheduleUnsubscribedText Key = "schedule.unsubscribed_text"
+
+	ScheduleWarnTitle    Key = "schedule.warn_title"
+	ScheduleWarnUnlinked Key = "schedule.warn_unlinked"
+	ScheduleWarnNoAccess Key = "schedule.warn_no_access"
+	ScheduleWarnWhen     Key = "schedule.warn_when"
+	ScheduleWarnLink     Key = "schedule.warn_link"
+	ScheduleWarnRegain   Key = "schedule.warn_regain"
 )

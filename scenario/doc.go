@@ -20,14 +20,14 @@
 //	kill · cut · shorten                   end the program at once, by SIGKILL · the call does not go on · half of the list that is answered is missing
 //	auth FILE|missing              what Auth says from now on
 //	fault NAME at=1 count=1 method=DELETE route=/…
-//	give, take ID ROLE · leave ID · delete-role ROLE · raise ROLE POSITION · permissions ROLE BITS · down · up · advance 1s
+//	give, take ID ROLE · join ID NAME · leave ID · delete-role ROLE · raise ROLE POSITION · permissions ROLE BITS · down · up · advance 1s
 //	auth-writes ID ROLE…           Alliance Auth writes the member's whole array
 //	two-factor · intents none · token TOKEN · guild ID     the bot, or its settings, are not as they should be
 //	dead                           the last sign of life of the run is a minute old
 //	holds ID ROLE… · gone ID · here ID
 //	calls METHOD PATH N            the program made exactly N such calls so far (at-most N, at-least N); calls 429 0: so many answers of 429
 //	posted "text" · unposted "text"     of all that came to the webhook
-//	told ID "text" · untold ID "text"   of all that was written to a person alone
+//	told ID "text" · untold ID "text"   of all that was written to a person alone · heard ID N: so many messages
 //	serve [NAME] [SETTING=VALUE…]      start `gatecamp serve` as a process · owner [NAME] · waits NAME: until it acts and is ready, or waits
 //	crash [NAME] · stop [NAME] · ends [NAME] CODE    SIGKILL · SIGTERM, and it must end as a stopped one · it ends by itself
 //	logs [NAME] "text" · metric 'name{labels}' VALUE

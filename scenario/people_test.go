@@ -3,6 +3,7 @@ package scenario
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -266,6 +267,15 @@ func (s *story) told(a []string, want bool) error {
 		return fmt.Errorf("%s was told:\n%s", a[0], b.String())
 	}
 	return nil
+}
+
+// heard counts what was written to a person alone.
+func (s *story) heard(a []string) error {
+	messages, err := s.discord.DirectMessages(id(a[0]))
+	if err == nil && strconv.Itoa(len(messages)) != a[1] {
+		err = fmt.Errorf("%s got %d direct messages", a[0], len(messages))
+	}
+	return err
 }
 
 // shows looks for a text in the admin channel.

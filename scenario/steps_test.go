@@ -70,7 +70,11 @@ func (s *story) verbs() map[string]struct {
 		"fault":  {1, s.fault},
 		"give":   {2, func(a []string) error { return s.hands(a, s.discord.GiveRole) }},
 		"take":   {2, func(a []string) error { return s.hands(a, s.discord.TakeRole) }},
-		"leave":  {1, func(a []string) error { return s.discord.Leave(s.guild, id(a[0])) }},
+		"join": {2, func(a []string) error {
+			return s.discord.Join(s.guild, discordtest.Arrival{ID: id(a[0]), Username: a[1]})
+		}},
+		"heard": {2, s.heard},
+		"leave": {1, func(a []string) error { return s.discord.Leave(s.guild, id(a[0])) }},
 		"delete-role": {1, func(a []string) error {
 			return s.onRole(a[0], func(r snowflake.ID) error { return s.discord.DeleteRole(s.guild, r, 0) })
 		}},

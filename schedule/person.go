@@ -43,7 +43,7 @@ func (w *messageWorker) Work(ctx context.Context, job *river.Job[messageArgs]) (
 	if _, ok := q.kept(a.Guild); !ok {
 		return q.waitForKeeper(job.CreatedAt)
 	}
-	if q.cfg.Entitled != nil {
+	if q.cfg.Entitled != nil && a.Reason != reasonKickWarning {
 		may, err := q.cfg.Entitled(ctx, a.Guild, a.Person)
 		if err != nil {
 			return err
@@ -65,8 +65,14 @@ func (w *messageWorker) Work(ctx context.Context, job *river.Job[messageArgs]) (
 	return v.then
 }
 
-// noteMessage counts for a subscriber; whoever left in the meantime is not counted.
+// noteMessage counts for a subscriber; whoever left in the meantime is not counted, and a warning that did not arrive is only logged.
 func (q *Queue) noteMessage(ctx context.Context, a messageArgs, failure string) error {
+	if a.Reason == reasonKickWarning {
+		if failure != "" {
+			q.cfg.Log.InfoContext(ctx, "a warning before a kick did not arrive", "guild", a.Guild, "code", failure)
+		}
+		return nil
+	}
 	err := q.cfg.Store.NoteMessage(ctx, a.Guild, a.Person, a.Reason, failure, q.cfg.Now())
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil

@@ -303,3 +303,63 @@ func TestAPersonWhomNoMessageReachesIsGivenUp(t *testing.T) {
 		t.Errorf("subscriber %+v, %v", people, err)
 	}
 }
+
+func TestAMemberIsWarnedOnceForAGrace(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db base) {
+		p := newProcess(t, db, func(c *Config) {
+			c.Entitled = func(context.Context, snowflake.ID, snowflake.ID) (bool, error) { return false, nil }
+		})
+		g := p.guild("off", t)
+		g.Webhooks = nil
+		p.Keep(g)
+		p.start(t)
+		until := noon.Add(72 * time.Hour)
+		for _, c := range []struct {
+			why   string
+			at    time.Time
+			who   snowflake.ID
+			until time.Time
+			want  bool
+		}{
+			{"the first, to somebody who may see nothing and asked for nothing", noon, person, until, true},
+			{"the same at once", noon, person, until, false},
+			{"the same two days later", noon.Add(48 * time.Hour), person, until, false},
+			{"the same with a little less grace", noon, person, until.Add(-time.Hour), false},
+			{"somebody else", noon, 5, until, true},
+			{"another grace", noon.Add(96 * time.Hour), person, until.Add(96 * time.Hour), true},
+		} {
+			p.clock.set(c.at)
+			queued, err := p.Warn(t.Context(), guildID, c.who, c.until, message)
+			if err != nil || queued != c.want {
+				t.Errorf("%s: queued %v, %v", c.why, queued, err)
+			}
+			p.drained(t)
+			if queued && (len(p.sender.sent) != 1 || (<-p.sender.sent).person != c.who) {
+				t.Errorf("%s: it did not arrive", c.why)
+			}
+		}
+	})
+}
+
+func TestAWarningThatDoesNotArriveIsNotTriedAgainAndCountsForNothing(t *testing.T) {
+	p := newProcess(t, sqliteBase(t))
+	p.sender.answers = []error{&discord.Undelivered{Fate: discord.Barred, Code: "discord_50007"}}
+	p.Keep(p.guild("off", t))
+	if err := p.Subscribe(t.Context(), guildID, person, noon); err != nil {
+		t.Fatal(err)
+	}
+	p.start(t)
+	if _, err := p.Warn(t.Context(), guildID, person, noon.Add(72*time.Hour), message); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"message cancelled"}, p.drained(t)); diff != "" || len(p.sender.sent) != 1 {
+		t.Errorf("%d tries, jobs (-want +got):\n%s", len(p.sender.sent), diff)
+	}
+	people, err := p.Store.Subscribers(t.Context(), guildID)
+	if err != nil || len(people) != 1 || people[0].Failures != 0 {
+		t.Errorf("subscriber %+v, %v", people, err)
+	}
+	if !strings.Contains(p.log.String(), "discord_50007") || strings.Contains(p.log.String(), person.String()) {
+		t.Errorf("the log:\n%s", p.log)
+	}
+}

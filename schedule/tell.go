@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/disgoorg/snowflake/v2"
 	"github.com/riverqueue/river"
@@ -17,6 +18,8 @@ import (
 const (
 	ReasonRun   = "run"   // a run ended; the message's tone is added, so that a quiet one does not keep trouble from being told
 	ReasonAlarm = "alarm" // no run has succeeded for too long
+
+	reasonKickWarning = "kick_warning" // grace alone keeps the person from being kicked
 )
 
 // giveUpAfter is how many messages in a row may fail until a subscriber gets no more; subscribing again begins anew.
@@ -56,14 +59,27 @@ func (q *Queue) tellPeople(ctx context.Context, t Telling) error {
 	return errors.Join(errs...)
 }
 
+// Warn queues a message to a member, who need be no subscriber, that they are kicked once their grace ends. It is sent once for a
+// grace: what is admitted is the grace's end, and another that ends less than storage.MessagePause later is taken for the same. False
+// if it was admitted before.
+func (q *Queue) Warn(ctx context.Context, guild, person snowflake.ID, until time.Time, m notify.Message) (queued bool, err error) {
+	defer wrap.Err(&err, "schedule.Warn(%d)", guild)
+	return q.messageAt(ctx, storage.Subscriber{Guild: guild, Discord: person}, reasonKickWarning, m, until)
+}
+
 func (q *Queue) message(ctx context.Context, s storage.Subscriber, reason string, m notify.Message) error {
-	admitted, err := q.cfg.Store.AdmitMessage(ctx, s.Guild, s.Discord, reason, q.cfg.Now())
+	_, err := q.messageAt(ctx, s, reason, m, q.cfg.Now())
+	return err
+}
+
+func (q *Queue) messageAt(ctx context.Context, s storage.Subscriber, reason string, m notify.Message, at time.Time) (queued bool, err error) {
+	admitted, err := q.cfg.Store.AdmitMessage(ctx, s.Guild, s.Discord, reason, at)
 	if err != nil || !admitted {
-		return err
+		return false, err
 	}
 	_, err = q.client.Insert(ctx, messageArgs{Guild: s.Guild, Person: s.Discord, Reason: reason, Message: m}, &river.InsertOpts{Queue: q.sends(), MaxAttempts: sendAttempts})
 	if err != nil {
-		return fmt.Errorf("queue a direct message: %w", err)
+		return false, fmt.Errorf("queue a direct message: %w", err)
 	}
-	return nil
+	return true, nil
 }

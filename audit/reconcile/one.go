@@ -102,6 +102,12 @@ func (e *Engine) planLive(ctx context.Context, r *Report, ids []snowflake.ID, me
 	decisions = slices.DeleteFunc(decisions, func(d audit.Decision) bool { return l.realtime(&d) == audit.RealtimeOff })
 	acting := l.acting(decisions)
 	r.Decisions, r.Population = decisions, pop
+	if acts {
+		var err error
+		if r.PutOff, err = e.putOff(ctx, r, members); err != nil {
+			return err
+		}
+	}
 	look := storage.Look{Guild: e.cfg.Guild, At: l.At, Extent: storage.Named, Seen: ids, Undecided: l.unwatched(members)}
 	if l.Verdict.Health == audit.Blind {
 		look.Extent = storage.Blind

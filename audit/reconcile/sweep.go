@@ -43,6 +43,7 @@ type Report struct {
 	Counts     Counts
 	Outcomes   []audit.Outcome
 	Seen       []snowflake.ID // of a live look: who was looked at, also those of whom nothing is found
+	PutOff     []PutOff       // whose kick only grace puts off, where a kick would be performed
 
 	stored     bool            // the plan is
 	performing bool            // the stored plan says so
@@ -232,6 +233,9 @@ func (e *Engine) plan(ctx context.Context, r *Report) error {
 	r.Decisions = decisions
 	r.Plan = audit.MakePlan(e.cfg.Guild, acting, pop, r.Look.Policy.Limits, used, gates)
 	r.count(pop)
+	if r.PutOff, err = e.putOff(ctx, r, members); err != nil {
+		return err
+	}
 	return e.store(ctx, r, extent, members)
 }
 

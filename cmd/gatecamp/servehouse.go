@@ -180,6 +180,7 @@ func (h *house) RunWent(run storage.Run, done, of int) {
 // Looked is told by the keeper; it does not wait.
 func (h *house) Looked(r *reconcile.Report) {
 	h.learn(r)
+	h.warn(r)
 	h.t.counts.ran(h.id.String(), r)
 	if h.board != nil {
 		h.board.Looked(r)
@@ -200,6 +201,7 @@ func (h *house) Trouble(_ snowflake.ID, code, detail string) {
 // RunEnded is told by the keeper; it does not wait.
 func (h *house) RunEnded(r *reconcile.Report, err error) {
 	h.learn(r)
+	h.warn(r)
 	h.t.counts.ran(h.id.String(), r)
 	level := slog.LevelInfo
 	if err != nil && problem.KindOf(err) == problem.Failed {
