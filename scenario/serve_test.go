@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -82,7 +83,7 @@ func (s *story) until(try func() error) error {
 // serve starts a process: serve [NAME] [SETTING=VALUE…].
 func (s *story) serve(a []string) error {
 	name, settings := named(a)
-	if s.procs[name] != nil {
+	if _, err := s.process(name); err == nil {
 		return fmt.Errorf("%s is running already", name)
 	}
 	port, err := freePort()
@@ -104,11 +105,7 @@ func (s *story) serve(a []string) error {
 			p.code = exit.ExitCode()
 		}
 	}()
-	if s.procs == nil {
-		s.procs = map[string]*process{}
-		s.t.Cleanup(s.endAll)
-	}
-	s.procs[name] = p
+	s.keep(name, p)
 	return nil
 }
 
@@ -129,15 +126,37 @@ func freePort() (string, error) {
 }
 
 func (s *story) process(name string) (*process, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if p := s.procs[name]; p != nil {
 		return p, nil
 	}
 	return nil, fmt.Errorf("%s is not running", name)
 }
 
+// keep remembers a process by its name. A call of the program may start or end one, beside the story's own steps.
+func (s *story) keep(name string, p *process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.procs == nil {
+		s.procs = map[string]*process{}
+		s.t.Cleanup(s.endAll)
+	}
+	s.procs[name] = p
+}
+
+func (s *story) forget(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.procs, name)
+}
+
 // endAll ends what the story left running, and shows what it said if the story failed.
 func (s *story) endAll() {
-	for name, p := range s.procs {
+	s.mu.Lock()
+	procs := maps.Clone(s.procs)
+	s.mu.Unlock()
+	for name, p := range procs {
 		_ = p.cmd.Process.Kill()
 		<-p.ended
 		s.inspect(name, p)
@@ -221,7 +240,7 @@ func (s *story) crash(name string) error {
 	}
 	<-p.ended
 	s.inspect(name, p)
-	delete(s.procs, name)
+	s.forget(name)
 	return nil
 }
 
@@ -254,7 +273,7 @@ func (s *story) ends(a []string) error {
 		return fmt.Errorf("%s does not end", name)
 	}
 	s.inspect(name, p)
-	delete(s.procs, name)
+	s.forget(name)
 	if s.last = p.out.String(); strconv.Itoa(p.code) != a[0] {
 		return fmt.Errorf("%s ended with %d, want %s:\n%s", name, p.code, a[0], s.last)
 	}
@@ -415,11 +434,7 @@ func (s *story) beginCommand(a []string) error {
 			p.code = exit.ExitCode()
 		}
 	}()
-	if s.procs == nil {
-		s.procs = map[string]*process{}
-		s.t.Cleanup(s.endAll)
-	}
-	s.procs[a[0]] = p
+	s.keep(a[0], p)
 	return nil
 }
 
