@@ -238,8 +238,13 @@ func (r *runner) perform(ctx context.Context, run storage.Run, w wish) error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.running = nil
-		if w.cause != 0 {
-			r.last = time.Now()
+		if w.cause == 0 {
+			return
+		}
+		r.last = time.Now()
+		// What was asked for meanwhile keeps its distance, too.
+		if next := r.last.Add(g.cfg.Spacing); !r.wish.anew && !r.wish.due.IsZero() && r.wish.due.Before(next) {
+			r.wish.due = next
 		}
 	}()
 	g.keep(ctx, g.box.kept())

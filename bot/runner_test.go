@@ -271,3 +271,26 @@ func TestALookAtEverybodyWithoutAuthIsRepeatedWhenAuthIsBack(t *testing.T) {
 		w.wantSweeps(reconcile.KindCatchUp, reconcile.KindCatchUp)
 	})
 }
+
+func TestLooksAtEverybodyKeepTheirDistance(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.begin(func(c *Config) { c.Crowd = 50 })
+		w.settled()
+		w.onSweep = func(context.Context, storage.Run) (*reconcile.Report, error) {
+			w.take(time.Second)
+			return verdict(audit.Healthy), nil
+		}
+		id := snowflake.ID(0)
+		for range 600 { // a minute of a storm, that goes on while everybody is looked at
+			for range 20 {
+				id++
+				w.event(audit.MemberChanged, id)
+			}
+			w.pass(100 * time.Millisecond)
+		}
+		if n := len(w.performed()); n < 5 || n > 6 {
+			t.Errorf("%d looks at everybody in a minute, want one every eleven seconds", n)
+		}
+		w.pass(time.Minute)
+	})
+}

@@ -155,6 +155,11 @@ const weighEvery = 10 * time.Millisecond
 
 func environ(set map[string]string) []string {
 	list := []string{"PATH=" + os.Getenv("PATH")}
+	for _, name := range []string{"GOGC", "GOMEMLIMIT"} { // how Go collects may be measured too
+		if value, is := os.LookupEnv(name); is {
+			list = append(list, name+"="+value)
+		}
+	}
 	for _, name := range sortedKeys(set) {
 		list = append(list, name+"="+set[name])
 	}
