@@ -39,6 +39,7 @@
 //	database postgres · database cut|mend · redis start|stop
 //	gateway cut|CODE · sessions N      the program's sockets
 //	eventually STEP                    again and again until it succeeds
+//	settled STEP                       likewise, also past the two minutes in which a row that changed in Auth is left to settle
 //	slash USER "name sub" option=value… · menu USER "name" TARGET · press USER LABEL · press-board USER LABEL · submit USER TEXT…
 //	                                   what people do in Discord
 //	answers "text" · conceals "text"   of the last answer to a person · shows "text" · hides "text": of the admin channel

@@ -56,15 +56,22 @@ const patience = 45 * time.Second
 const lookEvery = 50 * time.Millisecond
 
 // eventually does a step until it succeeds.
-func (s *story) eventually(words []string) error {
-	return s.until(func() error {
+func (s *story) eventually(words []string) error { return s.insist(words, patience) }
+
+// settled is eventually for what waits until a row that changed in Auth has been the same for two minutes.
+func (s *story) settled(words []string) error { return s.insist(words, 2*time.Minute+patience) }
+
+func (s *story) insist(words []string, within time.Duration) error {
+	return untilWithin(within, func() error {
 		_, err := s.do(slices.Clone(words))
 		return err
 	})
 }
 
-func (s *story) until(try func() error) error {
-	end := time.After(patience)
+func (s *story) until(try func() error) error { return untilWithin(patience, try) }
+
+func untilWithin(within time.Duration, try func() error) error {
+	end := time.After(within)
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
@@ -74,7 +81,7 @@ func (s *story) until(try func() error) error {
 		}
 		select {
 		case <-end:
-			return fmt.Errorf("not within %s: %w", patience, err)
+			return fmt.Errorf("not within %s: %w", within, err)
 		case <-tick.C:
 		}
 	}

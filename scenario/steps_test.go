@@ -118,6 +118,7 @@ func (s *story) verbs() map[string]struct {
 		"gateway":     {1, s.gateway},
 		"sessions":    {1, s.sessions},
 		"eventually":  {1, s.eventually},
+		"settled":     {1, s.settled},
 		"slash":       {2, s.slash},
 		"menu":        {3, s.menu},
 		"press":       {2, s.press},
