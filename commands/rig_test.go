@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -26,9 +25,9 @@ import (
 	"gatecamp/audit/snapshot"
 	"gatecamp/discord/discordtest"
 	"gatecamp/i18n"
-	"gatecamp/migrations"
 	"gatecamp/storage"
 	"gatecamp/storage/sqlite"
+	"gatecamp/storage/storagetest"
 )
 
 func TestMain(m *testing.M) {
@@ -111,35 +110,12 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 	return r
 }
 
-// migrated is a database as migrations leave it, made once: every test takes a copy.
-var migrated = sync.OnceValues(func() (_ []byte, err error) {
-	folder, err := os.MkdirTemp("", "gatecamp-commands")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	path := filepath.Join(folder, "gatecamp.db")
-	db, err := sqlite.Open(context.Background(), sqlite.Config{Path: path, Relaxed: true})
-	if err != nil {
-		return nil, err
-	}
-	if _, err := migrations.Up(context.Background(), db.SQL(), migrations.SQLite); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	if err := db.Close(); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(path)
-})
-
 // spoken is the catalogue, which does not change.
 var spoken = sync.OnceValues(i18n.Load)
 
 func (r *rig) openStore() {
-	data, err := migrated()
-	r.must(err)
 	path := filepath.Join(r.t.TempDir(), "gatecamp.db")
-	r.must(os.WriteFile(path, data, 0o600))
+	storagetest.SQLiteFile(r.t, path)
 	db, err := sqlite.Open(r.t.Context(), sqlite.Config{Path: path, Relaxed: true})
 	r.must(err)
 	r.db = db

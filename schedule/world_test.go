@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -28,6 +27,7 @@ import (
 	"gatecamp/storage"
 	"gatecamp/storage/postgres"
 	"gatecamp/storage/sqlite"
+	"gatecamp/storage/storagetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -58,35 +58,10 @@ func eachDatabase(t *testing.T, run func(t *testing.T, db base)) {
 	t.Run("postgres", func(t *testing.T) { run(t, postgresBase(t)) })
 }
 
-// template is a migrated file: making one for each test costs more than all that the test does.
-var template = sync.OnceValues(func() (_ []byte, err error) {
-	folder, err := os.MkdirTemp("", "gatecamp")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	path := filepath.Join(folder, "gatecamp.db")
-	s, err := sqlite.Open(context.Background(), sqlite.Config{Path: path, Relaxed: true})
-	if err != nil {
-		return nil, err
-	}
-	_, err = migrations.Up(context.Background(), s.SQL(), migrations.SQLite)
-	if err = errors.Join(err, s.Close()); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(path) //nolint:gosec // made above
-})
-
 func sqliteBase(t testing.TB) base {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "gatecamp.db")
-	migrated, err := template()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, migrated, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	storagetest.SQLiteFile(t, path)
 	return base{func(t testing.TB) store {
 		t.Helper()
 		s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Relaxed: true})

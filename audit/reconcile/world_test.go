@@ -23,35 +23,14 @@ import (
 	"gatecamp/audit/policyfile"
 	"gatecamp/audit/reconcile"
 	"gatecamp/audit/snapshot"
-	"gatecamp/migrations"
 	"gatecamp/storage"
 	"gatecamp/storage/sqlite"
+	"gatecamp/storage/storagetest"
 )
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
-
-// migrated is an empty database that is up to date: bringing one up takes longer than most of these tests.
-var migrated = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "gatecamp")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	path := filepath.Join(dir, "gatecamp.db")
-	db, err := sqlite.Open(context.Background(), sqlite.Config{Path: path, Relaxed: true})
-	if err != nil {
-		return nil, err
-	}
-	if _, err := migrations.Up(context.Background(), db.SQL(), migrations.SQLite); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	if err := db.Close(); err != nil { // what was written ahead is in the file then
-		return nil, err
-	}
-	return os.ReadFile(path)
-})
 
 // The guild of these tests: forty entitled members (1001–1040) with the role Member, and whoever a test adds.
 const (
@@ -131,13 +110,7 @@ func baseFile() string {
 func (w *world) open() {
 	w.t.Helper()
 	if _, err := os.Stat(w.path); errors.Is(err, fs.ErrNotExist) {
-		file, err := migrated()
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		if err := os.WriteFile(w.path, file, 0o600); err != nil {
-			w.t.Fatal(err)
-		}
+		storagetest.SQLiteFile(w.t, w.path)
 	}
 	db, err := sqlite.Open(w.t.Context(), sqlite.Config{Path: w.path, Relaxed: true})
 	if err != nil {

@@ -1,18 +1,14 @@
 package sqlite_test
 
 import (
-	"context"
 	"database/sql"
 	"errors"
-	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
-	"gatecamp/migrations"
 	"gatecamp/storage"
 	"gatecamp/storage/sqlite"
 	"gatecamp/storage/storagetest"
@@ -25,37 +21,10 @@ type file struct{ path string }
 
 func fresh(t testing.TB) storagetest.Database {
 	t.Helper()
-	empty, err := migrated()
-	if err != nil {
-		t.Fatal(err)
-	}
 	f := file{filepath.Join(t.TempDir(), "gatecamp ä%?#.db")}
-	if err := os.WriteFile(f.path, empty, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	storagetest.SQLiteFile(t, f.path)
 	return f
 }
-
-// migrated is an empty database that is up to date: bringing one up takes longer than most of these tests.
-var migrated = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "gatecamp")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	path := filepath.Join(dir, "gatecamp.db")
-	db, err := sqlite.Open(context.Background(), sqlite.Config{Path: path, Relaxed: true})
-	if err != nil {
-		return nil, err
-	}
-	if _, err := migrations.Up(context.Background(), db.SQL(), migrations.SQLite); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	if err := db.Close(); err != nil { // what was written ahead is in the file then
-		return nil, err
-	}
-	return os.ReadFile(path)
-})
 
 func (f file) open(t testing.TB) *sqlite.Store {
 	t.Helper()
