@@ -52,16 +52,23 @@ func (c countingConn) ExecContext(ctx context.Context, statement string, args []
 	return inner.ExecContext(ctx, statement, args)
 }
 
+// counted is a reader of a made-up Auth whose statements are counted.
+func counted(t *testing.T, w authtest.World) (*Reader, *counting) {
+	t.Helper()
+	target, err := parse(secret.New(authtest.SQLite(t, w)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &counting{Connector: target.connector}
+	r := open(target, c)
+	t.Cleanup(func() { _ = r.Close() })
+	return r, c
+}
+
 func TestAReadTakesFourteenStatementsWhateverTheNumberOfUsers(t *testing.T) {
 	for _, users := range []int{3, 3_000} {
 		p := authtest.Population{Seed: 2, Users: users, Memberships: users, Links: users / 2, Chars: users * 2, Groups: 30, Permissions: 100}
-		target, err := parse(secret.New(authtest.SQLite(t, p.World())))
-		if err != nil {
-			t.Fatal(err)
-		}
-		counted := &counting{Connector: target.connector}
-		r := open(target, counted)
-		defer func() { _ = r.Close() }()
+		r, counted := counted(t, p.World())
 		d, err := r.Read(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -80,13 +87,7 @@ func TestAReadTakesFourteenStatementsWhateverTheNumberOfUsers(t *testing.T) {
 }
 
 func TestEveryColumnThatIsReadIsAmongThoseThatAreGranted(t *testing.T) {
-	target, err := parse(secret.New(authtest.SQLite(t, authtest.Small())))
-	if err != nil {
-		t.Fatal(err)
-	}
-	counted := &counting{Connector: target.connector}
-	r := open(target, counted)
-	defer func() { _ = r.Close() }()
+	r, counted := counted(t, authtest.Small())
 	if _, err := r.Read(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -128,13 +129,7 @@ func TestAReaderCannotWrite(t *testing.T) {
 }
 
 func TestWhatHasNotChangedIsNotReadAgain(t *testing.T) {
-	target, err := parse(secret.New(authtest.SQLite(t, authtest.Small())))
-	if err != nil {
-		t.Fatal(err)
-	}
-	counted := &counting{Connector: target.connector}
-	r := open(target, counted)
-	defer func() { _ = r.Close() }()
+	r, counted := counted(t, authtest.Small())
 	for i, most := range []int{15, 4, 4} { // begin, digest, clock, end
 		counted.statements = nil
 		if _, err := r.Current(t.Context()); err != nil {
