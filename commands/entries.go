@@ -180,7 +180,7 @@ func (t table) listing(p *i18n.Printer, rows []storage.Exception) *list {
 			cells: []string{
 				strconv.FormatInt(e.ID, 10), e.Subject.String(), e.Action, strconv.FormatBool(e.SingleUse), user, e.Source, eveTime(e.Expires), e.Actor, eveTime(e.Created), e.Reason,
 			},
-			object: entryRow{e.ID, e.Subject.String(), e.Action, e.SingleUse, e.User, e.Source, e.Reason, e.Actor, e.Approver, jsonTime(e.Created), jsonTime(e.Expires)},
+			object: entryRow{e.ID, e.Subject.String(), e.Action, e.SingleUse, e.User, e.Source, e.Reason, e.Actor, e.Approver, reconcile.LineTime(e.Created), reconcile.LineTime(e.Expires)},
 		})
 	}
 	return l

@@ -10,6 +10,7 @@ import (
 
 	"gatecamp/audit"
 	"gatecamp/audit/policyfile"
+	"gatecamp/audit/reconcile"
 	"gatecamp/i18n"
 	"gatecamp/internal/problem"
 	"gatecamp/storage"
@@ -181,7 +182,7 @@ func policyHistory(ctx context.Context, x *call) (*answer, error) {
 				return "**" + x.T(i18n.PolicyTitle, i18n.Args{"Version": version}) + "** " + x.policyWords(p) + "\n" + cut(plain(strings.Join(changes, "; ")), 250)
 			},
 			cells:  []string{version, eveTime(p.At), p.Actor, p.Reason, strings.Join(changes, "; ")},
-			object: policyRow{p.Version, p.Actor, p.Reason, jsonTime(p.At), changes},
+			object: policyRow{p.Version, p.Actor, p.Reason, reconcile.LineTime(p.At), changes},
 		})
 	}
 	return &answer{title: x.T(i18n.PolicyHistory), list: l}, nil

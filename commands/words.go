@@ -81,11 +81,3 @@ func orNull(s string) *string {
 	}
 	return &s
 }
-
-// jsonTime is a time for programs: RFC 3339 in UTC, or null.
-func jsonTime(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UTC().Format(time.RFC3339Nano)
-}

@@ -38,7 +38,7 @@ func RunLineOf(r storage.Run) (RunLine, Counts, error) {
 		held = map[string]int{}
 	}
 	return RunLine{
-		Run: r.ID, Kind: r.Order.Kind, State: r.State.String(), Started: lineTime(r.Started), Ended: lineTime(r.Ended), Digest: textOrNull(r.Digest),
+		Run: r.ID, Kind: r.Order.Kind, State: r.State.String(), Started: LineTime(r.Started), Ended: LineTime(r.Ended), Digest: textOrNull(r.Digest),
 		Counts: onOneLine(r.Counts), Held: held,
 	}, counts, nil
 }
@@ -78,7 +78,7 @@ type FindingLine struct {
 func FindingLineOf(f *storage.Finding) FindingLine {
 	line := FindingLine{
 		Finding: f.ID, Category: f.Category, Roles: []string{}, GrantedBy: idOrNull(f.GrantedBy), State: "open",
-		Opened: lineTime(f.Opened), Closed: lineTime(f.Closed),
+		Opened: LineTime(f.Opened), Closed: LineTime(f.Closed),
 	}
 	for _, id := range RolesOf(f) {
 		line.Roles = append(line.Roles, id.String())
@@ -117,7 +117,8 @@ func FindingCategories() []string {
 	return names
 }
 
-func lineTime(t time.Time) any {
+// LineTime is a time as every line for programs shows it: RFC 3339 in UTC, or null for the zero time.
+func LineTime(t time.Time) any {
 	if t.IsZero() {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gatecamp/audit/reconcile"
 	"gatecamp/storage"
 )
 
@@ -50,7 +51,7 @@ func (l *list) addAttempt(v storage.Invocation) {
 		run, runNumber = strconv.FormatInt(v.Run, 10), v.Run
 	}
 	l.add(map[string]any{
-		"first": jsonTime(v.First), "last": jsonTime(v.Last), "user": v.User, "command": v.Command, "args": v.Args, "origin": v.Origin,
+		"first": reconcile.LineTime(v.First), "last": reconcile.LineTime(v.Last), "user": v.User, "command": v.Command, "args": v.Args, "origin": v.Origin,
 		"accepted": v.Accepted, "refusal": v.Refusal, "count": v.Count, "run": runNumber,
 	}, eveTime(v.Last), v.User, v.Command, v.Args, v.Origin, answer, strconv.Itoa(v.Count), run)
 }
@@ -83,7 +84,7 @@ func (c *console) trailChanges() *cobra.Command {
 
 func (l *list) addChange(x storage.Change) {
 	l.add(map[string]any{
-		"at": jsonTime(x.At), "table": x.Table, "key": x.Key, "before": documentOrNull(x.Before), "after": documentOrNull(x.After), "actor": x.Actor,
+		"at": reconcile.LineTime(x.At), "table": x.Table, "key": x.Key, "before": documentOrNull(x.Before), "after": documentOrNull(x.After), "actor": x.Actor,
 		"origin": x.Origin, "reason": x.Reason,
 	}, eveTime(x.At), x.Actor, x.Table, x.Key, shortened(x.Before), shortened(x.After), x.Reason)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gatecamp/audit"
+	"gatecamp/audit/reconcile"
 	"gatecamp/audit/snapshot"
 	"gatecamp/internal/problem"
 	"gatecamp/storage"
@@ -60,7 +61,7 @@ func bindingLine(b storage.Binding) any {
 		Actor    string `json:"actor"`
 		Reason   string `json:"reason"`
 		At       any    `json:"at"`
-	}{b.Role.String(), b.Kind, b.Name, b.RoleName, b.Actor, b.Reason, jsonTime(b.At)}
+	}{b.Role.String(), b.Kind, b.Name, b.RoleName, b.Actor, b.Reason, reconcile.LineTime(b.At)}
 }
 
 func (c *console) bindPropose() *cobra.Command {

@@ -97,7 +97,7 @@ func brakeJSON(b reconcile.BrakeState) any {
 		line.Members = &b.Members
 	}
 	for _, t := range b.Trips {
-		line.Trips = append(line.Trips, trip{t.Dimension, jsonTime(t.At), t.Plan, t.Run, compact(t.Cause)})
+		line.Trips = append(line.Trips, trip{t.Dimension, reconcile.LineTime(t.At), t.Plan, t.Run, compact(t.Cause)})
 	}
 	return line
 }

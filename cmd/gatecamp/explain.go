@@ -107,8 +107,8 @@ func explanationLine(x *reconcile.Explanation) explained {
 			"surplus": idsText(s.RoleIDs(d.Surplus)), "missing": append(idsText(s.RoleIDs(d.Missing)), d.Absent...),
 		},
 		Facts: explainedFacts{
-			AuthHealth: x.Look.Verdict.Health.String(), AuthReadAt: jsonTime(x.Look.At), PictureAt: jsonTime(x.Look.Picture.At), Live: x.Look.Picture.Live,
-			JoinedAt: jsonTime(joined(x.Member)), OpenSince: jsonTime(openSince(x)), PolicyVersion: x.Look.PolicyVersion,
+			AuthHealth: x.Look.Verdict.Health.String(), AuthReadAt: reconcile.LineTime(x.Look.At), PictureAt: reconcile.LineTime(x.Look.Picture.At), Live: x.Look.Picture.Live,
+			JoinedAt: reconcile.LineTime(joined(x.Member)), OpenSince: reconcile.LineTime(openSince(x)), PolicyVersion: x.Look.PolicyVersion,
 		},
 	}
 	for _, step := range x.Steps {

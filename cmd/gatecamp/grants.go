@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gatecamp/audit"
+	"gatecamp/audit/reconcile"
 	"gatecamp/internal/problem"
 	"gatecamp/storage"
 )
@@ -252,7 +253,7 @@ func (c *console) grantList() *cobra.Command {
 				At      any    `json:"at"`
 				Expires any    `json:"expires"`
 				InForce bool   `json:"in_force"`
-			}{g.ID, g.Right, to, g.Actor, g.Reason, jsonTime(g.At), jsonTime(g.Expires), inForce},
+			}{g.ID, g.Right, to, g.Actor, g.Reason, reconcile.LineTime(g.At), reconcile.LineTime(g.Expires), inForce},
 				strconv.FormatInt(g.ID, 10), g.Right, to, ends, g.Actor, eveTime(g.At), g.Reason)
 		}
 		return f.print(s.out, &l)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gatecamp/audit"
+	"gatecamp/audit/reconcile"
 	"gatecamp/config"
 	"gatecamp/internal/problem"
 	"gatecamp/migrations"
@@ -101,7 +102,7 @@ func (c *console) healthNow(ctx context.Context, cfg config.Config) (h healthSta
 	h.Database.OK = true
 	switch lease, err := db.LeaseHolder(ctx, 0); {
 	case err == nil:
-		h.Owner, h.ownerID = &healthOwner{lease.Holder.PID, lease.Holder.Host, jsonTime(lease.Holder.Since)}, lease.Holder.ID
+		h.Owner, h.ownerID = &healthOwner{lease.Holder.PID, lease.Holder.Host, reconcile.LineTime(lease.Holder.Since)}, lease.Holder.ID
 	case !errors.Is(err, storage.ErrNotFound):
 		return h, err
 	}

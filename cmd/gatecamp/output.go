@@ -125,14 +125,6 @@ func eveTime(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
-// jsonTime is a time for programs: RFC 3339 in UTC, or null.
-func jsonTime(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UTC().Format(time.RFC3339Nano)
-}
-
 // redacted stands for an argument that is not on the list of harmless ones.
 const redacted = "[REDACTED]"
 

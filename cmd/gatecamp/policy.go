@@ -13,6 +13,7 @@ import (
 
 	"gatecamp/audit"
 	"gatecamp/audit/policyfile"
+	"gatecamp/audit/reconcile"
 	"gatecamp/internal/problem"
 	"gatecamp/storage"
 )
@@ -79,7 +80,7 @@ func policyLine(p storage.Policy) any {
 		Actor    string          `json:"actor"`
 		Reason   string          `json:"reason"`
 		At       any             `json:"at"`
-	}{p.Version, compact(p.Canonical), p.Document, p.Actor, p.Reason, jsonTime(p.At)}
+	}{p.Version, compact(p.Canonical), p.Document, p.Actor, p.Reason, reconcile.LineTime(p.At)}
 }
 
 // maxPolicy is more than the reader of policies takes, so that its own words are heard.
@@ -230,7 +231,7 @@ func (c *console) policyHistory() *cobra.Command {
 				Reason  string   `json:"reason"`
 				At      any      `json:"at"`
 				Changes []string `json:"changes"`
-			}{p.Version, p.Actor, p.Reason, jsonTime(p.At), changes},
+			}{p.Version, p.Actor, p.Reason, reconcile.LineTime(p.At), changes},
 				strconv.FormatInt(p.Version, 10), eveTime(p.At), p.Actor, p.Reason, strings.Join(changes, "; "))
 		}
 		return f.print(s.out, &l)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/disgoorg/snowflake/v2"
 
+	"gatecamp/audit/reconcile"
 	"gatecamp/storage"
 )
 
@@ -108,7 +109,7 @@ func (s *serveState) verdict(guild snowflake.ID) (verdict string, at time.Time) 
 
 // view is the state now.
 func (s *server) view() stateView {
-	v := stateView{ID: s.me.ID, PID: s.me.PID, Host: s.me.Host, Since: jsonTime(s.me.Since), Guilds: []guildState{}}
+	v := stateView{ID: s.me.ID, PID: s.me.PID, Host: s.me.Host, Since: reconcile.LineTime(s.me.Since), Guilds: []guildState{}}
 	tenures := s.present()
 	v.Gateway = len(tenures) > 0
 	for _, t := range tenures {
@@ -121,7 +122,7 @@ func (s *server) view() stateView {
 	s.state.change(func() {
 		v.Role = s.state.role
 		if h := s.state.holder; h != nil && v.Role == roleWaiting {
-			v.Owner, v.OwnerID = &healthOwner{h.PID, h.Host, jsonTime(h.Since)}, h.ID
+			v.Owner, v.OwnerID = &healthOwner{h.PID, h.Host, reconcile.LineTime(h.Since)}, h.ID
 		}
 		for i := range v.Guilds {
 			v.Guilds[i].Auth = s.state.verdicts[idOf(v.Guilds[i].Guild)].verdict

@@ -231,10 +231,10 @@ func sourceLine(r *reconcile.SourceReading, last *storage.SourceRead, accepted *
 		line.Facts = append(line.Facts, jsonFact{f.Fact.String(), known(f.Now), known(f.Baseline), known(f.Want), f.Fact.Ceiling(), f.Fact.Unit().String(), f.Health.String()})
 	}
 	if last != nil {
-		line.LastRead = &read{jsonTime(last.At), last.Verdict}
+		line.LastRead = &read{reconcile.LineTime(last.At), last.Verdict}
 	}
 	if accepted != nil {
-		line.Accepted = &acceptance{jsonTime(accepted.At), accepted.Actor, accepted.Reason, accepted.Counts}
+		line.Accepted = &acceptance{reconcile.LineTime(accepted.At), accepted.Actor, accepted.Reason, accepted.Counts}
 	}
 	return line
 }

@@ -329,10 +329,10 @@ func (s *session) exceptionList(t operatorTable, rows []storage.Exception) *list
 		}
 		line := exceptionLine{
 			ID: x.ID, Subject: x.Subject.String(), Action: x.Action, SingleUse: x.SingleUse, User: x.User, Source: x.Source, Reason: x.Reason,
-			Actor: x.Actor, Approver: x.Approver, Created: jsonTime(x.Created), Expires: jsonTime(x.Expires), State: state,
+			Actor: x.Actor, Approver: x.Approver, Created: reconcile.LineTime(x.Created), Expires: reconcile.LineTime(x.Expires), State: state,
 		}
 		if !x.Removed.IsZero() {
-			line.Removed, line.RemovedBy, line.RemovedReason = jsonTime(x.Removed), x.RemovedBy, x.RemovedReason
+			line.Removed, line.RemovedBy, line.RemovedReason = reconcile.LineTime(x.Removed), x.RemovedBy, x.RemovedReason
 		}
 		l.add(line, append(cells, strings.ReplaceAll(state, "_", " "), orNever(x.Expires), x.Actor, eveTime(x.Created), x.Reason)...)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/disgoorg/snowflake/v2"
 	"github.com/spf13/cobra"
 
+	"gatecamp/audit/reconcile"
 	"gatecamp/internal/problem"
 	"gatecamp/storage"
 	"gatecamp/trail"
@@ -145,7 +146,7 @@ func addEntry(l *list, e storage.TrailRecord, people map[trail.Key]storage.Perso
 		return string(k)
 	}
 	line := trailLine{
-		ID: e.ID, At: jsonTime(e.At), Kind: e.Kind.String(), MemberID: orNullID(people[e.Subject].Discord), Subject: orNull(name(e.Subject)), Actor: orNull(name(e.Actor)),
+		ID: e.ID, At: reconcile.LineTime(e.At), Kind: e.Kind.String(), MemberID: orNullID(people[e.Subject].Discord), Subject: orNull(name(e.Subject)), Actor: orNull(name(e.Actor)),
 		What: e.What, Code: orNull(e.Code), RoleID: orNullID(e.Role), Plan: orNull(e.Plan), Action: orNull(e.Action), Numbers: e.Numbers, Text: orNull(e.Text),
 	}
 	run, role := "-", "-"
