@@ -23,6 +23,7 @@ type Config struct {
 
 	AuthURL      secret.String `env:"GATECAMP_AUTH_URL"`
 	AuthInterval time.Duration `env:"GATECAMP_AUTH_INTERVAL"`
+	AuthNotify   secret.String `env:"GATECAMP_AUTH_NOTIFY_URL"` // unset: nothing is ever written to Auth
 
 	DataDir     string        `env:"GATECAMP_DATA_DIR"`
 	DatabaseURL secret.String `env:"GATECAMP_DATABASE_URL"` // unset: SQLite in DataDir
@@ -46,6 +47,7 @@ type Config struct {
 	Guilds            []Guild       // of GuildsFile, in its order; empty without one
 	sources           map[string]Source
 	texts             map[string]string // how each value was written, secrets left out
+	exposed           []string          // files with secrets that everybody may read
 }
 
 // Guild is what one guild has of its own.
