@@ -35,6 +35,9 @@ type Parts struct {
 	Stream  Stream                  // nil: no other process makes blocks
 	Contain Container               // nil: contain only tells
 	Emit    func(enforcement.Event) // must not wait; nil: nobody listens
-	Now     func() time.Time        // nil: time.Now
-	Log     *slog.Logger            // nil: silent
+	// Changed is told of every block that was made, extended, shortened or taken back since Load, here or by another process, when
+	// Find knows of it. It must not wait, nor write blocks. Nil: nobody listens.
+	Changed func(enforcement.Block)
+	Now     func() time.Time // nil: time.Now
+	Log     *slog.Logger     // nil: silent
 }
