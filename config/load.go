@@ -28,7 +28,7 @@ const maxSecretFile = 64 << 10
 type Environment struct {
 	Lookup   func(name string) (string, bool)  // the real environment; it wins over the .env file
 	Names    []string                          // the names that are set in it, to find misspelt ones; nil: not looked for
-	ReadFile func(name string) ([]byte, error) // reads .env, the files of secrets and the guilds file
+	ReadFile func(name string) ([]byte, error) // reads .env, the files of secrets, the guilds file and the rules file
 }
 
 // System is the environment of this process.
@@ -55,6 +55,7 @@ func Load(ctx context.Context, env Environment, needs ...Need) (Config, error) {
 	}
 	l.crossCheck()
 	l.readGuilds()
+	l.readRules()
 	return l.config, errors.Join(append(l.wrong, l.config.Validate(needs...))...)
 }
 

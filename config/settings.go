@@ -92,6 +92,10 @@ var settings = []Setting{
 		Name: "GATECAMP_GUILDS_FILE", Unset: "none", Form: "a YAML file",
 		Meaning: "Settings of several guilds, see below; overrides the single settings.",
 	},
+	{
+		Name: "GATECAMP_RULES_FILE", Unset: "the built-in rules, which only observe", Form: "a YAML file",
+		Meaning: "How enforcement behaves, who is immune, and rules beside the built-in ones, see below.",
+	},
 }
 
 // fileSuffix on the name of a secret names the file that holds it.

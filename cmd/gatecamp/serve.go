@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"gatecamp/commands"
 	"gatecamp/config"
 	"gatecamp/discord"
+	"gatecamp/enforcement/guard"
 	"gatecamp/i18n"
 	"gatecamp/internal/problem"
 	"gatecamp/storage"
@@ -54,6 +56,8 @@ type server struct {
 	me     storage.Owner
 	state  *serveState
 	counts *metrics
+	guard  *guard.Guard // who is kept out
+	guarding
 	texts  *i18n.Catalogue
 	rights *reconcile.Rights
 	client *discord.Client    // of the present connection
@@ -107,6 +111,14 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 	s.me = storage.Owner{ID: servePrefix + rand.Text(), Host: host, PID: os.Getpid(), Since: s.now().UTC()}
 	s.tenures, s.state = map[int]*tenure{}, newServeState(s.me)
 	s.counts = newMetrics(s)
+	defer func() {
+		for _, end := range slices.Backward(s.closers) {
+			err = errors.Join(err, end())
+		}
+	}()
+	if err := s.openGuard(ctx); err != nil {
+		return err
+	}
 	return s.run(ctx)
 }
 
@@ -116,6 +128,7 @@ func (s *server) run(ctx context.Context) error {
 	work, stop := context.WithCancel(ctx)
 	var beside errgroup.Group
 	beside.Go(func() error { s.serveHTTP(work); return nil })
+	beside.Go(func() error { s.keepGuard(work); return nil })
 	err := s.overAndOver(ctx)
 	stop()
 	_ = beside.Wait()
@@ -153,6 +166,7 @@ func (s *server) connected(ctx context.Context) (err error) {
 	}
 	slash := commands.New(commands.Config{
 		Store: s.db, Rights: s.rights, Guilds: s, Texts: s.texts, Log: s.log, Now: s.now, RunsPerUser: s.cfg.RunsPerUser, RunDeadline: s.cfg.RunDeadline,
+		Guard: s.checked,
 	})
 	client, err := discord.Open(ctx, discord.Config{
 		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Gate: s.gate, Log: s.log, OnEvent: s.event, OnInteraction: slash,
