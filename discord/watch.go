@@ -28,6 +28,7 @@ func (c *Client) watch(g gateway.Gateway, sequence int, t gateway.EventType, dat
 		return
 	}
 	roles := c.keep(shard, data)
+	c.tellIncident(data)
 	if e, ok := translate(data, shard, time.Now()); ok && c.onEvent != nil {
 		e.Roles = roles
 		c.onEvent(e)
