@@ -218,6 +218,8 @@ func (g *Guard) applied(o *Order, c *Change, before time.Time) {
 	}
 	if e.Rule == "" {
 		e.Rule = "manual"
+	} else if r := g.setup.Load().Rule(e.Rule); r != nil {
+		e.Severity = r.Severity
 	}
 	if !c.Block.Permanent() {
 		e.Action, e.TTL = "temp", c.Block.Remaining(o.By.At)
