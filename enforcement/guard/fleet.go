@@ -122,7 +122,7 @@ func (g *Guard) takeHeld(ctx context.Context, row *storage.Block) {
 		delete(g.pending, pendingKey(&b))
 		if old != nil && old.block == 0 && old.active(now.UnixMicro()) {
 			b.ID, b.Revision = 0, old.revision
-			g.index.put(g.index.dict.entryOf(&b), g.keeps)
+			g.putLocked(&b)
 		}
 		return
 	}
@@ -140,7 +140,7 @@ func (g *Guard) takeHeld(ctx context.Context, row *storage.Block) {
 		}
 		b.Revision = old.revision
 	}
-	g.index.put(g.index.dict.entryOf(&b), g.keeps)
+	g.putLocked(&b)
 }
 
 // heard takes what a stream tells. It does not wait.
@@ -321,6 +321,7 @@ func (g *Guard) Run(ctx context.Context) error {
 	defer g.running.Store(false)
 	t := time.NewTicker(tick)
 	defer t.Stop()
+	defer g.summarise(true)
 	for n := 0; ; n++ {
 		news := false
 		select {
@@ -329,6 +330,9 @@ func (g *Guard) Run(ctx context.Context) error {
 		case <-g.wake:
 			news = true
 		case <-t.C:
+		}
+		if n%4 == 0 {
+			g.summarise(false)
 		}
 		g.mend(ctx)
 		if news || n%4 == 0 || g.store.open.Load() || !g.loaded.Load() {

@@ -33,6 +33,7 @@ func keyOf(ns enforcement.Namespace, s *enforcement.Subject) key {
 type words struct {
 	reason, message, rule, owner string
 	status                       int
+	also                         enforcement.Also
 }
 
 // rest is of a subject what most subjects do not have.
@@ -86,7 +87,7 @@ func (e *entry) subject() enforcement.Subject {
 func (e *entry) asBlock() enforcement.Block {
 	b := enforcement.Block{
 		ID: e.block, Revision: e.revision, Namespace: e.ns, Subject: e.subject(),
-		Reason: e.words.reason, Message: e.words.message, Status: e.words.status, Rule: e.words.rule, Owner: e.words.owner,
+		Also: e.words.also, Reason: e.words.reason, Message: e.words.message, Status: e.words.status, Rule: e.words.rule, Owner: e.words.owner,
 	}
 	if e.end != 0 {
 		b.End = time.UnixMicro(e.end).UTC()
@@ -307,7 +308,7 @@ func (f *filling) done() {
 
 // entryOf is a block as an entry, its words kept once.
 func (d dictionary) entryOf(b *enforcement.Block) *entry {
-	w := words{reason: b.Reason, message: b.Message, rule: b.Rule, owner: b.Owner, status: b.Status}
+	w := words{reason: b.Reason, message: b.Message, rule: b.Rule, owner: b.Owner, status: b.Status, also: b.Also}
 	kept, known := d[w]
 	if !known {
 		if len(d) > mostWords {
