@@ -126,6 +126,9 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 			err = errors.Join(err, end())
 		}
 	}()
+	if err := s.openStream(); err != nil {
+		return err
+	}
 	if err := s.openGuard(ctx); err != nil {
 		return err
 	}
