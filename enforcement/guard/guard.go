@@ -85,6 +85,9 @@ func New(c enforcement.Config, p Parts) (*Guard, error) {
 	if p.Emit == nil {
 		p.Emit = func(enforcement.Event) {}
 	}
+	if p.Changed == nil {
+		p.Changed = func(enforcement.Block) {}
+	}
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}

@@ -93,17 +93,19 @@ func (g *Guard) evaluate(s *setup, r *rule, i *enforcement.Incident, now time.Ti
 	if r.failures.Load() >= offAfter {
 		return false, "", nil
 	}
+	concerned := false // what does not concern a rule says nothing about whether it works
 	defer func() {
 		if p := recover(); p != nil {
 			err = errRule
 		}
-		if err == nil {
+		if err == nil && concerned {
 			r.failures.Store(0)
 		}
 	}()
 	if !r.Matches(i) {
 		return false, "", nil
 	}
+	concerned = true
 	if r.Crash {
 		return false, "", errRule
 	}
