@@ -24,6 +24,7 @@ type Config struct {
 
 	AuthURL      secret.String `env:"GATECAMP_AUTH_URL"`
 	AuthInterval time.Duration `env:"GATECAMP_AUTH_INTERVAL"`
+	AuthNotify   secret.String `env:"GATECAMP_AUTH_NOTIFY_URL"` // unset: nothing is ever written to Auth
 
 	DataDir     string        `env:"GATECAMP_DATA_DIR"`
 	DatabaseURL secret.String `env:"GATECAMP_DATABASE_URL"` // unset: SQLite in DataDir
@@ -49,6 +50,7 @@ type Config struct {
 	Enforcement       *enforcement.Config // of RulesFile, as it was when it was read; nil without one
 	sources           map[string]Source
 	texts             map[string]string // how each value was written, secrets left out
+	exposed           []string          // files with secrets that everybody may read
 }
 
 // Guild is what one guild has of its own.

@@ -46,6 +46,7 @@ type Block struct {
 
 	Namespace Namespace
 	Subject   Subject
+	Also      Also // what it does to the subject in the guild
 
 	Reason   string // why, for moderators
 	Message  string // what the subject is told; empty: the configured one
@@ -84,6 +85,14 @@ func (b *Block) Longer(end time.Time) bool {
 		return true
 	}
 	return end.After(b.End)
+}
+
+// With lets the block hold as long as the other one does, and do as much besides.
+func (b *Block) With(other *Block) {
+	if b.Longer(other.End) {
+		b.End = other.End
+	}
+	b.Also = max(b.Also, other.Also)
 }
 
 // Seconds are a duration in whole seconds, rounded up.

@@ -59,7 +59,8 @@ CREATE TABLE block (
 	ends_at TIMESTAMP,
 	closed_at TIMESTAMP,
 	closed_by TEXT NOT NULL,
-	closed_reason TEXT NOT NULL
+	closed_reason TEXT NOT NULL,
+	also TEXT NOT NULL
 );
 CREATE INDEX block_changed ON block (revision);
 CREATE UNIQUE INDEX block_open ON block (guild_id, scope, value); -- partial
@@ -76,7 +77,8 @@ CREATE TABLE block_history (
 	actor TEXT NOT NULL,
 	origin TEXT NOT NULL,
 	reason TEXT NOT NULL,
-	at TIMESTAMP NOT NULL
+	at TIMESTAMP NOT NULL,
+	also TEXT NOT NULL
 );
 CREATE INDEX block_history_subject ON block_history (guild_id, scope, value, at);
 

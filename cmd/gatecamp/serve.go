@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gatecamp/audit/reconcile"
+	"gatecamp/auth"
 	"gatecamp/bot"
 	"gatecamp/commands"
 	"gatecamp/config"
@@ -47,16 +48,17 @@ start, and the session with Discord is kept for it; a second signal ends it at o
 // server is one process of `gatecamp serve`.
 type server struct {
 	*console
-	cfg    config.Config
-	log    *slog.Logger
-	db     storage.Store
-	auth   reconcile.Auth
-	shared discord.Shared       // nil: no other process uses the token
-	gate   discord.IdentifyGate // likewise
-	me     storage.Owner
-	state  *serveState
-	counts *metrics
-	guard  *guard.Guard // who is kept out
+	cfg     config.Config
+	log     *slog.Logger
+	db      storage.Store
+	auth    reconcile.Auth
+	notices *auth.Notices        // nil: nothing is written into Auth
+	shared  discord.Shared       // nil: no other process uses the token
+	gate    discord.IdentifyGate // likewise
+	me      storage.Owner
+	state   *serveState
+	counts  *metrics
+	guard   *guard.Guard // who is kept out
 	guarding
 	texts  *i18n.Catalogue
 	rights *reconcile.Rights
@@ -84,6 +86,9 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 		defer debug.SetMemoryLimit(debug.SetMemoryLimit(serveMemory))
 	}
 	s := &server{console: c, cfg: cfg, log: newLog(c.err, cfg.LogFormat, cfg.LogLevel)}
+	for _, file := range cfg.Exposed() {
+		s.log.Warn("a file with a secret can be read by every user of this machine; chmod 600 it", "file", file)
+	}
 	if s.db, err = openStore(ctx, &cfg); err != nil {
 		return err
 	}
@@ -100,6 +105,11 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeShared()) }()
+	closeNotices, err := s.openNotices()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeNotices()) }()
 	if s.texts, err = i18n.Load(); err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ type Guard struct {
 	count *counters
 	marks *marks
 	told  *limiter
+	done  done
 
 	index  *index
 	writes chan struct{} // held by the one that writes to the store
@@ -84,6 +85,9 @@ func New(c enforcement.Config, p Parts) (*Guard, error) {
 	}
 	if p.Emit == nil {
 		p.Emit = func(enforcement.Event) {}
+	}
+	if p.Changed == nil {
+		p.Changed = func(enforcement.Block) {}
 	}
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
@@ -164,6 +168,7 @@ func (g *Guard) Check(ctx context.Context, a *Attempt) (v enforcement.Verdict) {
 	if s.ModeIn(a.Actor.Guild) == enforcement.Disabled {
 		return v
 	}
+	g.done.checks.Add(1)
 	defer func() {
 		if r := recover(); r != nil {
 			v = g.failed(s, a, "panic")
@@ -273,8 +278,11 @@ func (g *Guard) deny(s *setup, a *Attempt, e *entry, now time.Time) enforcement.
 		Type: enforcement.Blocked, At: now, Namespace: b.Namespace, Subject: b.Subject, Block: b.ID, Rule: b.Rule, Action: "blocked", Route: a.Route,
 		Status: v.Status, Expires: b.End,
 	}
+	told.Of(&a.Actor)
 	if s.shadows(a.Actor.Guild) {
 		told.Type, v = enforcement.Shadow, enforcement.Verdict{}
+	} else {
+		g.done.denied.Add(1)
 	}
 	g.tell(told, told.Type.String()+"\x00"+b.Namespace.String()+"\x00"+b.Subject.String())
 	return v
@@ -286,9 +294,13 @@ func (g *Guard) failed(s *setup, a *Attempt, kind string) enforcement.Verdict {
 	if s.shadows(a.Actor.Guild) {
 		mode = enforcement.Open
 	}
-	g.tell(enforcement.Event{Type: enforcement.EvaluationFailed, At: g.p.Now(), FailMode: mode, Error: kind, Route: a.Route}, "failed\x00"+mode.String()+"\x00"+kind)
+	told := enforcement.Event{Type: enforcement.EvaluationFailed, At: g.p.Now(), FailMode: mode, Error: kind, Route: a.Route}
+	told.Of(&a.Actor)
+	g.tell(told, "failed\x00"+mode.String()+"\x00"+kind)
+	g.done.failed.Add(1)
 	v := enforcement.Verdict{Degraded: mode}
 	if mode == enforcement.Closed && !g.protects(s, &a.Actor) {
+		g.done.denied.Add(1)
 		v.Deny, v.Status, v.Message = true, s.Status, s.Message
 	}
 	return v
@@ -296,12 +308,16 @@ func (g *Guard) failed(s *setup, a *Attempt, kind string) enforcement.Verdict {
 
 // tell emits an event unless there were many like it: then it is counted, and told with the next one.
 func (g *Guard) tell(e enforcement.Event, like string) {
-	suppressed, ok := g.told.admit(like, e.At)
-	if !ok {
-		return
+	if g.told.admit(like, &e) {
+		g.p.Emit(e)
 	}
-	e.Suppressed = suppressed
-	g.p.Emit(e)
+}
+
+// summarise tells of floods that are over; of all that are counted if it is the last time.
+func (g *Guard) summarise(last bool) {
+	for _, e := range g.told.due(g.p.Now(), last) {
+		g.p.Emit(e)
+	}
 }
 
 var errWaiting = errors.New("the store failed a moment ago and is not asked again yet")
@@ -335,11 +351,15 @@ func (g *Guard) hear(ctx context.Context) error {
 func (g *Guard) Run(ctx context.Context) error {
 	t := time.NewTicker(tick)
 	defer t.Stop()
+	defer g.summarise(true)
 	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
+		}
+		if n%4 == 0 {
+			g.summarise(false)
 		}
 		within, cancel := context.WithTimeout(ctx, writeWithin)
 		if n%4 == 0 || g.retry.Load() != 0 {

@@ -57,6 +57,7 @@ func (g *Guard) atIngress(ctx context.Context, s *setup, a *Attempt, now time.Ti
 			}
 			g.broken(ctx, r, mode, a.Route, err)
 			if v.Degraded = mode; mode == enforcement.Closed {
+				g.done.denied.Add(1)
 				return enforcement.Verdict{Deny: true, Status: s.Status, Message: s.Message, Degraded: mode}
 			}
 			continue
@@ -73,6 +74,7 @@ func (g *Guard) atIngress(ctx context.Context, s *setup, a *Attempt, now time.Ti
 
 // refusal is the answer to the attempt that made a rule fire.
 func (g *Guard) refusal(s *setup, r *rule, by *enforcement.Block, now time.Time) enforcement.Verdict {
+	g.done.denied.Add(1)
 	v := enforcement.Verdict{
 		Deny: true, Status: s.Status, Message: s.Message, Reason: by.Reason, Block: by.ID, Rule: by.Rule, End: by.End, By: by.Subject, Permanent: by.Permanent(),
 		RetryAfter: by.Remaining(now),
@@ -171,6 +173,7 @@ func (g *Guard) broken(ctx context.Context, r *rule, mode enforcement.FailMode, 
 // act does what the rule does when it fires. It returns whom it blocked, and the block that denies the present attempt.
 func (g *Guard) act(ctx context.Context, s *setup, r *rule, i *enforcement.Incident, subject string, now time.Time) (applied []enforcement.Subject, by *enforcement.Block) {
 	told := enforcement.Event{At: now, Rule: r.Name, Severity: r.Severity, Route: i.Route, Action: r.Action.Do.String()}
+	told.Of(&i.Actor)
 	for _, scope := range r.Targets() {
 		if sub, ok := g.derive(s, scope, i); ok {
 			told.Subject = sub
