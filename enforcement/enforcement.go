@@ -119,6 +119,10 @@ type Verdict struct {
 	Deny       bool
 	Status     int           // of a refusal over HTTP
 	Message    string        // for the subject
+	Reason     string        // why, as whoever blocked wrote it
+	Block      int64         // the id of the block; zero: none, or it is held in process
+	Rule       string        // that made the block; empty: a person
+	End        time.Time     // of the block; zero: permanent, or no block
 	Permanent  bool          // the block does not end by itself
 	RetryAfter time.Duration // until the block ends; zero: permanent, or no block
 	By         Subject       // the blocked subject; zero: none

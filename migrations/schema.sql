@@ -451,6 +451,21 @@ CREATE TABLE role_grant (
 );
 CREATE INDEX role_grant_member ON role_grant (guild_id, member_id, at);
 
+CREATE TABLE rule_state (
+	name TEXT NOT NULL,
+	switch TEXT NOT NULL,
+	action TEXT NOT NULL,
+	ttl_us BIGINT NOT NULL,
+	actor TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	changed_at TIMESTAMP,
+	fired BIGINT NOT NULL,
+	shadowed BIGINT NOT NULL,
+	fired_at TIMESTAMP,
+	failures BIGINT NOT NULL,
+	failed_at TIMESTAMP
+);
+
 CREATE TABLE run (
 	id BIGINT NOT NULL,
 	guild_id BIGINT NOT NULL,

@@ -26,6 +26,25 @@ type Order struct {
 	Evidence  string
 	Force     bool // for good although the scope is shared by many
 	By        storage.Author
+	// Whom is what is known of the subject's person, so that immune roles count; without it the subject itself is all that is known.
+	Whom enforcement.Actor
+}
+
+// person is whom the order is about, as far as it is known.
+func (o *Order) person() enforcement.Actor {
+	a := o.Whom
+	switch o.Subject.Scope {
+	case enforcement.User, enforcement.Member:
+		a.User = o.Subject.ID
+	case enforcement.Account:
+		a.Account = o.Subject.ID
+	case enforcement.Session, enforcement.IP, enforcement.Webhook, enforcement.Channel, enforcement.Guild, enforcement.Role, enforcement.Route:
+		return enforcement.Actor{}
+	}
+	if a.Guild = uint64(o.Namespace); o.Subject.Guild != 0 {
+		a.Guild = o.Subject.Guild
+	}
+	return a
 }
 
 // Change is what became of an order.
@@ -38,7 +57,7 @@ type Change struct {
 // sane refuses what must never be blocked, in words for whoever asked.
 func (g *Guard) sane(o *Order) error {
 	s := g.setup.Load()
-	if s.Immune.Covers(o.Subject) {
+	if who := o.person(); s.Immune.Covers(o.Subject) || (who.User|who.Account != 0 && g.protects(s, &who)) {
 		return problem.Refusedf("%s is immune and cannot be blocked; nothing was changed", o.Subject)
 	}
 	if ns := uint64(o.Namespace); ns != 0 && ((o.Subject.Scope == enforcement.Member && o.Subject.Guild != ns) || (o.Subject.Scope == enforcement.Guild && o.Subject.ID != ns)) {
@@ -199,6 +218,8 @@ func (g *Guard) applied(o *Order, c *Change, before time.Time) {
 	}
 	if e.Rule == "" {
 		e.Rule = "manual"
+	} else if r := g.setup.Load().Rule(e.Rule); r != nil {
+		e.Severity = r.Severity
 	}
 	if !c.Block.Permanent() {
 		e.Action, e.TTL = "temp", c.Block.Remaining(o.By.At)
