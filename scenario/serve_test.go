@@ -308,7 +308,7 @@ func (s *story) logs(a []string) error {
 	})
 }
 
-// metric compares a figure of /metrics: metric 'name{labels}' VALUE.
+// metric compares a figure of /metrics: metric 'name{labels}' VALUE, or VALUE+ for so much or more.
 func (s *story) metric(a []string) error {
 	p, err := s.process("serve")
 	if err != nil {
@@ -321,13 +321,20 @@ func (s *story) metric(a []string) error {
 	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
 		if name+"}" == a[0] || strings.TrimSpace(line) == a[0]+" "+a[1] {
-			if value == a[1] || value == "" {
+			if value == a[1] || value == "" || atLeast(value, a[1]) {
 				return nil
 			}
 			return fmt.Errorf("%s is %s, want %s", a[0], value, a[1])
 		}
 	}
 	return fmt.Errorf("no figure %s %s in\n%s", a[0], a[1], text)
+}
+
+func atLeast(value, want string) bool {
+	number, open := strings.CutSuffix(want, "+")
+	is, err := strconv.ParseFloat(value, 64)
+	least, wrong := strconv.ParseFloat(number, 64)
+	return open && err == nil && wrong == nil && is >= least
 }
 
 // released is what an operator does beside a serving process before anything may be changed: the policy is live.yaml of the shared world.

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -9,6 +10,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/disgoorg/snowflake/v2"
+
+	"gatecamp/discord/discordtest"
 )
 
 // TestStoriesOfAuthsDatabase are told on a database that a real Alliance Auth made and filled, over a link that breaks.
@@ -28,6 +33,28 @@ func TestStoriesOfAuthsDatabase(t *testing.T) {
 	}
 }
 
+// everybodyJoins lets everybody into the guild whom that Auth knows: a guild in which nobody is linked makes Auth doubtful.
+func (s *story) everybodyJoins() error {
+	text, err := os.ReadFile(os.Getenv("GATECAMP_TEST_AUTH_MARIADB_ANSWERS"))
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		var account struct {
+			DiscordIDs []snowflake.ID `json:"discord_ids"`
+		}
+		if err := json.Unmarshal([]byte(line), &account); err != nil {
+			return err
+		}
+		for _, one := range account.DiscordIDs {
+			if err := s.discord.Join(s.guild, discordtest.Arrival{ID: one, Username: "pilot"}); err != nil {
+				return fmt.Errorf("%s does not join: %w", one, err)
+			}
+		}
+	}
+	return nil
+}
+
 // sourceIs reads Auth from a real database, and breaks it off: auth mariadb · auth dies after=BYTES, in the middle of an answer · auth died · auth mended.
 func (s *story) sourceIs(what string) (err error) {
 	word, rest, _ := strings.Cut(what, " after=")
@@ -44,7 +71,10 @@ func (s *story) sourceIs(what string) (err error) {
 			return err
 		}
 		address.Host = s.source.listener.Addr().String()
-		return s.setting("GATECAMP_AUTH_URL", address.String())
+		if err := s.setting("GATECAMP_AUTH_URL", address.String()); err != nil {
+			return err
+		}
+		return s.everybodyJoins()
 	case "dies":
 		bytes, err := strconv.ParseInt(rest, 10, 64)
 		if err != nil {
