@@ -51,8 +51,8 @@ func (s *server) emit(e enforcement.Event) {
 // and those who can never be locked out of their own house.
 func enforcementOf(cfg *config.Config) enforcement.Config {
 	c := enforcement.Defaults()
-	if cfg.Enforcement != nil {
-		c = *cfg.Enforcement
+	if written := cfg.Enforcement(); written != nil {
+		c = *written
 	}
 	c.Rules = slices.Clone(c.Rules)
 	for _, own := range rules.All() {
@@ -152,8 +152,8 @@ func (s *server) checked(ctx context.Context, a commands.Attempt) *commands.Deni
 		return nil
 	}
 	appeal := s.cfg.Guild(a.Guild).Appeal
-	if own := enforcement.Defaults().Message; appeal == "" && s.cfg.Enforcement != nil && s.cfg.Enforcement.Message != own {
-		appeal = s.cfg.Enforcement.Message
+	if written := s.cfg.Enforcement(); appeal == "" && written != nil && written.Message != enforcement.Defaults().Message {
+		appeal = written.Message
 	}
 	return denialOf(&v, appeal)
 }
