@@ -3,6 +3,7 @@ package relational
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -256,6 +257,26 @@ func (s *Store) Blocks(ctx context.Context, f storage.BlockFilter) (blocks []sto
 		q.and("closed_at IS NULL AND (ends_at IS NULL OR ends_at > %s)", when(f.InForce))
 	}
 	q.newest(f.Page)
+	err = s.db.Read(ctx, func(tx Tx) error {
+		blocks, err = list(ctx, tx, scanBlock, q.sql.String(), q.args...)
+		return err
+	})
+	return blocks, err
+}
+
+// ActingBlocks satisfies storage.BlockReads.
+func (s *Store) ActingBlocks(ctx context.Context, guild snowflake.ID, at time.Time, members []snowflake.ID) (blocks []storage.Block, err error) {
+	defer wrap.Err(&err, "blocks.ActingBlocks(%d)", guild)
+	q := newQuery(`SELECT `+blockColumns+` FROM block WHERE closed_at IS NULL AND also <> 'none'`).
+		and("guild_id IN (0, %s) AND (ends_at IS NULL OR ends_at > %s)", int64(guild), when(at))
+	if members != nil {
+		marks, values := []string{"''"}, make([]any, 0, 2*len(members))
+		for _, m := range members {
+			marks, values = append(marks, "%s", "%s"), append(values, m.String(), guild.String()+":"+m.String())
+		}
+		q.and("(scope = 'account' OR value IN ("+strings.Join(marks, ", ")+"))", values...)
+	}
+	q.add("ORDER BY id")
 	err = s.db.Read(ctx, func(tx Tx) error {
 		blocks, err = list(ctx, tx, scanBlock, q.sql.String(), q.args...)
 		return err
