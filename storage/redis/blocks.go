@@ -274,6 +274,12 @@ func (f *Fleet) SettleBlock(ctx context.Context, b storage.Block) (revoked bool,
 	return n == 1, err
 }
 
+// Spoil writes nonsense among the copies: to try what becomes of it.
+func (f *Fleet) Spoil(ctx context.Context, text string) (err error) {
+	defer wrap.Err(&err, "redis: spoil")
+	return f.db.ZAdd(ctx, f.changes, redis.Z{Score: 1 << 51, Member: "{" + text}).Err()
+}
+
 // Drop removes every key of the fleet: for one that was made for a trial.
 func (f *Fleet) Drop(ctx context.Context) (err error) {
 	defer wrap.Err(&err, "redis: drop")
