@@ -43,7 +43,7 @@ type BoardConfig struct {
 	Channel snowflake.ID // the guild's channel for its admins
 	Post    Channel
 	Memory  BoardMemory
-	Printer *i18n.Printer // of the guild's locale
+	Printer func() *i18n.Printer // of the guild's locale as it is now
 	// Summary is what a run came to, without any person; the board names those who were acted on itself.
 	Summary func(*reconcile.Report) notify.Run
 	// Names says what people are called whom Auth does not know; nil: nobody knows.

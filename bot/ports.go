@@ -84,6 +84,7 @@ const (
 	TroubleRun      = "run_failed"            // a run could not be begun or ended with an error
 	TroubleGateway  = "gateway_silent"        // a connection looked alive and was not; it was closed, to be resumed
 	TroubleWebhook  = "webhook_dead"          // the webhook for summaries is gone
+	TroubleOverdue  = "overdue"               // no audit has succeeded for twice the time between two
 )
 
 // Config says what a Guild works with and how patient it is. The zero durations and numbers are replaced by the defaults.

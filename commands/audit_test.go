@@ -344,7 +344,7 @@ func TestAReportTellsWhatThePolicyWants(t *testing.T) {
 	if run.Order.Mode != "" || !run.Order.DryRun {
 		t.Errorf("the order is %+v", run.Order)
 	}
-	want(t, r.run(dara, "audit findings").text(), "policy: take the managed roles")
+	want(t, r.run(dara, "audit findings").text(), "wanted: take the managed roles")
 }
 
 func TestTheStoredPlanIsShownAsACardByApply(t *testing.T) {

@@ -43,6 +43,7 @@ type Attempt struct {
 	Roles                []snowflake.ID
 	Kind                 AttemptKind
 	Command              string // "audit run"; empty: a button or a modal
+	Route                string // as rules and the fail mode know it, see RouteOf
 }
 
 // AttemptKind says what somebody did. The list is closed.
@@ -58,8 +59,13 @@ const (
 
 // Denial is the guard's no.
 type Denial struct {
-	Text   string // what the person is told; empty: that they may not use gatecamp here
-	Silent bool   // nothing is said at all
+	Reason    string    // why, as whoever blocked wrote it
+	Message   string    // for the person, where the block or the rule has words of its own
+	Rule      string    // that made the block; empty: a person did
+	Block     int64     // its number; zero: none, or it is not stored yet
+	Until     time.Time // its end; zero: it does not end by itself
+	Appeal    string    // whom to ask; empty: a general sentence
+	Unchecked bool      // there may be no block: it could not be found out, and this is not done on a guess
 }
 
 const (
@@ -88,6 +94,7 @@ type Commands struct {
 	counted counts
 
 	whyAsked allowance // of /why
+	denials  allowance // of presses that are refused in words
 	alive    alive     // cards that only whoever asked sees, and that can be edited while their token lives
 	recent   recent
 }
@@ -110,7 +117,8 @@ func New(cfg Config) *Commands {
 	}
 	c := &Commands{
 		cfg: cfg, log: cfg.Log, list: all(), menus: menus(), kinds: cardKinds(), whyAsked: allowance{most: whyMost, within: whyWithin},
-		busy: make(chan struct{}, cfg.AtOnce), typing: make(chan struct{}, typingAtOnce), turned: make(chan struct{}, cfg.AtOnce),
+		denials: allowance{most: denialMost, within: denialWithin},
+		busy:    make(chan struct{}, cfg.AtOnce), typing: make(chan struct{}, typingAtOnce), turned: make(chan struct{}, cfg.AtOnce),
 	}
 	c.base, c.end = context.WithCancel(context.Background())
 	return c

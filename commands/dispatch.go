@@ -22,7 +22,7 @@ func (c *Commands) handle(ctx context.Context, e *events.InteractionCreate) {
 	x := c.newCall(e, house)
 	defer c.recovered(ctx, x)
 	kind, path := whatIs(e.Interaction)
-	x.path = path
+	x.path, x.route = path, RouteOf(e.Interaction)
 	if !c.guarded(ctx, x, kind) {
 		return
 	}
@@ -70,20 +70,13 @@ func (c *Commands) guarded(ctx context.Context, x *call, kind AttemptKind) bool 
 	if c.cfg.Guard == nil {
 		return true
 	}
-	no := c.cfg.Guard(ctx, Attempt{Guild: x.guild, User: x.caller.Discord, Channel: x.channel, Roles: x.caller.Roles, Kind: kind, Command: x.path})
-	switch {
-	case no == nil:
+	no := c.cfg.Guard(ctx, Attempt{
+		Guild: x.guild, User: x.caller.Discord, Channel: x.channel, Roles: x.caller.Roles, Kind: kind, Command: x.path, Route: x.route,
+	})
+	if no == nil {
 		return true
-	case kind == Typing:
-		x.line.choices(ctx, nil)
-	case no.Silent:
-	default:
-		text := no.Text
-		if text == "" {
-			text = x.T(i18n.FrameDenied)
-		}
-		x.report(ctx, x.line.tell(ctx, answer{tone: toneNo, text: text}))
 	}
+	x.deny(ctx, kind, no)
 	return false
 }
 

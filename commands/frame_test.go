@@ -66,7 +66,10 @@ func TestRunsAreRefusedPolitelyWhenTheAllowanceIsUsedUp(t *testing.T) {
 func TestTheGuardIsAskedBeforeRightsAndDatabase(t *testing.T) {
 	var asked []Attempt
 	r := newRig(t, func(c *Config) {
-		c.Guard = func(_ context.Context, a Attempt) *Denial { asked = append(asked, a); return &Denial{Text: "not you"} }
+		c.Guard = func(_ context.Context, a Attempt) *Denial {
+			asked = append(asked, a)
+			return &Denial{Reason: "not you"}
+		}
 	})
 	r.grant(dara, audit.RightRun)
 	s := r.run(dara, "audit run")

@@ -17,6 +17,8 @@ import (
 const (
 	authForm = "mysql://USER:PASSWORD@HOST:PORT/NAME, postgres://USER:PASSWORD@HOST:PORT/NAME, sqlite:FILE or snapshot:FILE " +
 		"(special characters of a password are written percent-encoded: # is %23, @ is %40, / is %2F)"
+	authNotifyForm = "mysql://USER:PASSWORD@HOST:PORT/NAME, postgres://USER:PASSWORD@HOST:PORT/NAME or sqlite:FILE " +
+		"(special characters of a password are written percent-encoded: # is %23, @ is %40, / is %2F)"
 	databaseForm = "postgres://USER:PASSWORD@HOST:PORT/NAME, or unset for SQLite " +
 		"(special characters of a password are written percent-encoded: # is %23, @ is %40, / is %2F)"
 	redisForm = "redis://HOST:PORT/0, rediss://HOST:PORT/0 (with TLS) or unix:///PATH"
@@ -74,6 +76,9 @@ func isAuth(v string) bool {
 	}
 	return isServer(v, "mysql", "postgres", "postgresql")
 }
+
+// isAuthServer accepts what can be written to: a snapshot cannot.
+func isAuthServer(v string) bool { return isAuth(v) && !strings.HasPrefix(v, "snapshot:") }
 
 func isDatabase(v string) bool { return isServer(v, "postgres", "postgresql") }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/disgoorg/snowflake/v2"
 
+	"gatecamp/enforcement"
 	"gatecamp/internal/secret"
 )
 
@@ -23,6 +24,7 @@ type Config struct {
 
 	AuthURL      secret.String `env:"GATECAMP_AUTH_URL"`
 	AuthInterval time.Duration `env:"GATECAMP_AUTH_INTERVAL"`
+	AuthNotify   secret.String `env:"GATECAMP_AUTH_NOTIFY_URL"` // unset: nothing is ever written to Auth
 
 	DataDir     string        `env:"GATECAMP_DATA_DIR"`
 	DatabaseURL secret.String `env:"GATECAMP_DATABASE_URL"` // unset: SQLite in DataDir
@@ -31,30 +33,35 @@ type Config struct {
 	Operators       IDs  `env:"GATECAMP_OPERATORS"`
 	TrustSuperusers bool `env:"GATECAMP_TRUST_SUPERUSERS"`
 
-	Schedule          string        `env:"GATECAMP_SCHEDULE"` // as schedule.ParseSpec takes it
-	RunDeadline       time.Duration `env:"GATECAMP_RUN_DEADLINE"`
-	RunsPerUser       int           `env:"GATECAMP_RUNS_PER_USER"` // in 24 h; 0: no limit, and RunsUnlimited is true
-	RunsUnlimited     bool          `env:"GATECAMP_RUNS_UNLIMITED_ACKNOWLEDGED"`
-	RetentionDays     int           `env:"GATECAMP_RETENTION_DAYS"` // 0: for ever, and RetentionOptOut is true
-	RetentionOptOut   bool          `env:"GATECAMP_RETENTION_OPT_OUT_ACKNOWLEDGED"`
-	HTTPListen        string        `env:"GATECAMP_HTTP_LISTEN"`
-	LogLevel          slog.Level    `env:"GATECAMP_LOG_LEVEL"`
-	LogFormat         LogFormat     `env:"GATECAMP_LOG_FORMAT"`
-	DiscordAPIURL     string        `env:"GATECAMP_DISCORD_API_URL"` // empty: Discord itself
-	DiscordAPITrusted bool          `env:"GATECAMP_DISCORD_API_TRUSTED"`
-	GuildsFile        string        `env:"GATECAMP_GUILDS_FILE"`
-	Guilds            []Guild       // of GuildsFile, in its order; empty without one
+	Schedule          string              `env:"GATECAMP_SCHEDULE"` // as schedule.ParseSpec takes it
+	RunDeadline       time.Duration       `env:"GATECAMP_RUN_DEADLINE"`
+	RunsPerUser       int                 `env:"GATECAMP_RUNS_PER_USER"` // in 24 h; 0: no limit, and RunsUnlimited is true
+	RunsUnlimited     bool                `env:"GATECAMP_RUNS_UNLIMITED_ACKNOWLEDGED"`
+	RetentionDays     int                 `env:"GATECAMP_RETENTION_DAYS"` // 0: for ever, and RetentionOptOut is true
+	RetentionOptOut   bool                `env:"GATECAMP_RETENTION_OPT_OUT_ACKNOWLEDGED"`
+	HTTPListen        string              `env:"GATECAMP_HTTP_LISTEN"`
+	LogLevel          slog.Level          `env:"GATECAMP_LOG_LEVEL"`
+	LogFormat         LogFormat           `env:"GATECAMP_LOG_FORMAT"`
+	DiscordAPIURL     string              `env:"GATECAMP_DISCORD_API_URL"` // empty: Discord itself
+	DiscordAPITrusted bool                `env:"GATECAMP_DISCORD_API_TRUSTED"`
+	GuildsFile        string              `env:"GATECAMP_GUILDS_FILE"`
+	Guilds            []Guild             // of GuildsFile, in its order; empty without one
+	RulesFile         string              `env:"GATECAMP_RULES_FILE"`
+	Enforcement       *enforcement.Config // of RulesFile, as it was when it was read; nil without one
 	sources           map[string]Source
 	texts             map[string]string // how each value was written, secrets left out
+	exposed           []string          // files with secrets that everybody may read
 }
 
 // Guild is what one guild has of its own.
 type Guild struct {
 	ID             snowflake.ID
-	AdminChannelID snowflake.ID  // zero: none
-	WebhookURL     secret.String // unset: none
-	Schedule       string        // as schedule.ParseSpec takes it
-	Locale         string        // a language tag such as "de"; empty: the guild's own
+	AdminChannelID snowflake.ID     // zero: none
+	WebhookURL     secret.String    // unset: none
+	Schedule       string           // as schedule.ParseSpec takes it
+	Locale         string           // a language tag such as "de"; empty: the guild's own
+	Enforcement    enforcement.Mode // whether who is blocked is denied here
+	Appeal         string           // whom somebody who is blocked can ask, in words for them; empty: a general sentence
 }
 
 // Guild gives the settings of one guild: its entry in the guilds file; else, without such a file, the single settings; else

@@ -48,6 +48,11 @@ var settings = []Setting{
 		Name: "GATECAMP_AUTH_INTERVAL", Default: "60s", Form: "a duration from 1s to 24h, such as 60s", Meaning: "How often Auth is compared with the last read.",
 		check: isDuration,
 	},
+	{
+		Name: "GATECAMP_AUTH_NOTIFY_URL", Secret: true, Unset: "none: nothing is ever written to Auth", Form: authNotifyForm, check: isAuthServer,
+		Meaning: "Auth's database again, with a user that may INSERT into `notifications_notification` and nothing else: who may see runs is then told behind Auth's bell what needs somebody, " +
+			"once a day for each reason.",
+	},
 	{Name: "GATECAMP_DATA_DIR", Default: "./data", Form: "a folder", Meaning: "The folder of the SQLite file `gatecamp.db` and its lock file."},
 	{
 		Name: "GATECAMP_DATABASE_URL", Secret: true, Unset: "SQLite in the data folder", Form: databaseForm,
@@ -91,6 +96,10 @@ var settings = []Setting{
 	{
 		Name: "GATECAMP_GUILDS_FILE", Unset: "none", Form: "a YAML file",
 		Meaning: "Settings of several guilds, see below; overrides the single settings.",
+	},
+	{
+		Name: "GATECAMP_RULES_FILE", Unset: "the built-in rules, which only observe", Form: "a YAML file",
+		Meaning: "How enforcement behaves, who is immune, and rules beside the built-in ones, see below.",
 	},
 }
 

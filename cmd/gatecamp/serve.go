@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,10 +17,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gatecamp/audit/reconcile"
+	"gatecamp/auth"
 	"gatecamp/bot"
 	"gatecamp/commands"
 	"gatecamp/config"
 	"gatecamp/discord"
+	"gatecamp/enforcement/guard"
 	"gatecamp/i18n"
 	"gatecamp/internal/problem"
 	"gatecamp/storage"
@@ -45,15 +48,18 @@ start, and the session with Discord is kept for it; a second signal ends it at o
 // server is one process of `gatecamp serve`.
 type server struct {
 	*console
-	cfg    config.Config
-	log    *slog.Logger
-	db     storage.Store
-	auth   reconcile.Auth
-	shared discord.Shared       // nil: no other process uses the token
-	gate   discord.IdentifyGate // likewise
-	me     storage.Owner
-	state  *serveState
-	counts *metrics
+	cfg     config.Config
+	log     *slog.Logger
+	db      storage.Store
+	auth    reconcile.Auth
+	notices *auth.Notices        // nil: nothing is written into Auth
+	shared  discord.Shared       // nil: no other process uses the token
+	gate    discord.IdentifyGate // likewise
+	me      storage.Owner
+	state   *serveState
+	counts  *metrics
+	guard   *guard.Guard // who is kept out
+	guarding
 	texts  *i18n.Catalogue
 	rights *reconcile.Rights
 	client *discord.Client    // of the present connection
@@ -80,6 +86,9 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 		defer debug.SetMemoryLimit(debug.SetMemoryLimit(serveMemory))
 	}
 	s := &server{console: c, cfg: cfg, log: newLog(c.err, cfg.LogFormat, cfg.LogLevel)}
+	for _, file := range cfg.Exposed() {
+		s.log.Warn("a file with a secret can be read by every user of this machine; chmod 600 it", "file", file)
+	}
 	if s.db, err = openStore(ctx, &cfg); err != nil {
 		return err
 	}
@@ -96,6 +105,11 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeShared()) }()
+	closeNotices, err := s.openNotices()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeNotices()) }()
 	if s.texts, err = i18n.Load(); err != nil {
 		return err
 	}
@@ -107,6 +121,14 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 	s.me = storage.Owner{ID: servePrefix + rand.Text(), Host: host, PID: os.Getpid(), Since: s.now().UTC()}
 	s.tenures, s.state = map[int]*tenure{}, newServeState(s.me)
 	s.counts = newMetrics(s)
+	defer func() {
+		for _, end := range slices.Backward(s.closers) {
+			err = errors.Join(err, end())
+		}
+	}()
+	if err := s.openGuard(ctx); err != nil {
+		return err
+	}
 	return s.run(ctx)
 }
 
@@ -116,6 +138,7 @@ func (s *server) run(ctx context.Context) error {
 	work, stop := context.WithCancel(ctx)
 	var beside errgroup.Group
 	beside.Go(func() error { s.serveHTTP(work); return nil })
+	beside.Go(func() error { s.keepGuard(work); return nil })
 	err := s.overAndOver(ctx)
 	stop()
 	_ = beside.Wait()
@@ -153,6 +176,7 @@ func (s *server) connected(ctx context.Context) (err error) {
 	}
 	slash := commands.New(commands.Config{
 		Store: s.db, Rights: s.rights, Guilds: s, Texts: s.texts, Log: s.log, Now: s.now, RunsPerUser: s.cfg.RunsPerUser, RunDeadline: s.cfg.RunDeadline,
+		Guard: s.checked,
 	})
 	client, err := discord.Open(ctx, discord.Config{
 		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Gate: s.gate, Log: s.log, OnEvent: s.event, OnInteraction: slash,

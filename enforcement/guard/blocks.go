@@ -18,13 +18,33 @@ import (
 type Order struct {
 	Namespace enforcement.Namespace
 	Subject   enforcement.Subject
-	TTL       time.Duration // zero: for good
+	Also      enforcement.Also // only of a scope that names a person
+	TTL       time.Duration    // zero: for good
 	Message   string
 	Status    int
 	Rule      string
 	Evidence  string
 	Force     bool // for good although the scope is shared by many
 	By        storage.Author
+	// Whom is what is known of the subject's person, so that immune roles count; without it the subject itself is all that is known.
+	Whom enforcement.Actor
+}
+
+// person is whom the order is about, as far as it is known.
+func (o *Order) person() enforcement.Actor {
+	a := o.Whom
+	switch o.Subject.Scope {
+	case enforcement.User, enforcement.Member:
+		a.User = o.Subject.ID
+	case enforcement.Account:
+		a.Account = o.Subject.ID
+	case enforcement.Session, enforcement.IP, enforcement.Webhook, enforcement.Channel, enforcement.Guild, enforcement.Role, enforcement.Route:
+		return enforcement.Actor{}
+	}
+	if a.Guild = uint64(o.Namespace); o.Subject.Guild != 0 {
+		a.Guild = o.Subject.Guild
+	}
+	return a
 }
 
 // Change is what became of an order.
@@ -37,7 +57,7 @@ type Change struct {
 // sane refuses what must never be blocked, in words for whoever asked.
 func (g *Guard) sane(o *Order) error {
 	s := g.setup.Load()
-	if s.Immune.Covers(o.Subject) {
+	if who := o.person(); s.Immune.Covers(o.Subject) || (who.User|who.Account != 0 && g.protects(s, &who)) {
 		return problem.Refusedf("%s is immune and cannot be blocked; nothing was changed", o.Subject)
 	}
 	if ns := uint64(o.Namespace); ns != 0 && ((o.Subject.Scope == enforcement.Member && o.Subject.Guild != ns) || (o.Subject.Scope == enforcement.Guild && o.Subject.ID != ns)) {
@@ -49,6 +69,10 @@ func (g *Guard) sane(o *Order) error {
 	if o.TTL == 0 && o.Subject.Scope.Shared() && !o.Force {
 		return problem.New(problem.Refused, fmt.Sprintf("%s may be shared by many and is not blocked for good; nothing was changed", o.Subject),
 			"give a duration, or insist with a reason")
+	}
+	if o.Also != enforcement.AlsoNone && !o.Subject.Scope.Person() {
+		return problem.New(problem.Usage, fmt.Sprintf("%s names no person, so its block cannot also %s; nothing was changed", o.Subject, o.Also),
+			"leave that out, or block the user, the member or the account")
 	}
 	if o.TTL < 0 {
 		return problem.Usagef("a block cannot end before it begins; nothing was changed")
@@ -80,8 +104,8 @@ func (g *Guard) refuse(ctx context.Context, o *Order) {
 
 func (o *Order) row() storage.Block {
 	b := storage.Block{
-		Guild: snowflake.ID(o.Namespace), Scope: o.Subject.Scope.String(), Value: o.Subject.Value(), Message: enforcement.Bound(o.Message),
-		Status: o.Status, Rule: o.Rule, Evidence: []byte(o.Evidence),
+		Guild: snowflake.ID(o.Namespace), Scope: o.Subject.Scope.String(), Value: o.Subject.Value(), Also: o.Also,
+		Message: enforcement.Bound(o.Message), Status: o.Status, Rule: o.Rule, Evidence: []byte(o.Evidence),
 	}
 	if o.TTL > 0 {
 		b.End = o.By.At.Add(o.TTL)
@@ -141,10 +165,11 @@ func (g *Guard) release() { <-g.writes }
 // hold keeps a temporary block in process.
 func (g *Guard) hold(o *Order) Change {
 	b := enforcement.Block{
-		Namespace: o.Namespace, Subject: o.Subject, Reason: o.By.Reason, Message: o.Message, Status: o.Status, Rule: o.Rule, Owner: o.By.Actor,
+		Namespace: o.Namespace, Subject: o.Subject, Also: o.Also, Reason: o.By.Reason, Message: o.Message, Status: o.Status, Rule: o.Rule, Owner: o.By.Actor,
 		Evidence: o.Evidence, Start: o.By.At, End: o.By.At.Add(o.TTL),
 	}
-	c := Change{Block: b, What: storage.BlockMade, Held: true}
+	c := Change{What: storage.BlockMade, Held: true}
+	asked := b // what the store gets, which merges it with what it has
 	g.mu.Lock()
 	var before time.Time
 	if e := g.index.find(o.Namespace, &o.Subject); e != nil {
@@ -152,15 +177,22 @@ func (g *Guard) hold(o *Order) Change {
 		if e.active(o.By.At.UnixMicro()) {
 			old := e.block()
 			before, c.What = old.End, storage.BlockExtended
-			if !old.Longer(b.End) {
+			if !old.Longer(b.End) && b.Also <= old.Also {
 				g.mu.Unlock()
 				return Change{Block: old, What: storage.BlockKept, Held: e.id == 0}
 			}
-			b.ID = old.ID
+			if !old.Longer(b.End) {
+				b.End = old.End
+			}
+			b.Also, b.ID = max(b.Also, old.Also), old.ID
+			asked.ID = b.ID
 		}
 	}
-	g.pending[pendingKey(&b)] = b
-	g.index.put(g.index.entryOf(&b), g.keeps)
+	if p, held := g.pending[pendingKey(&b)]; held {
+		asked.With(&p)
+	}
+	g.pending[pendingKey(&b)], c.Block = asked, b
+	g.putLocked(&b)
 	g.mu.Unlock()
 	g.applied(o, &c, before)
 	return c
@@ -237,7 +269,7 @@ func (g *Guard) unhold(ns enforcement.Namespace, sub enforcement.Subject) bool {
 		return false // it only made a stored one longer
 	}
 	p.Revoked = g.p.Now()
-	g.index.put(g.index.entryOf(&p), g.keeps)
+	g.putLocked(&p)
 	return true
 }
 
@@ -272,10 +304,15 @@ func (g *Guard) takeLocked(b *enforcement.Block) {
 	if old := g.index.find(b.Namespace, &b.Subject); old != nil && old.revision >= b.Revision && old.id != 0 {
 		return
 	}
-	if p, held := g.pending[pendingKey(b)]; held && b.Active(p.Start) && b.Longer(p.End) {
-		b.End = p.End // what is held is not stored yet
+	if p, held := g.pending[pendingKey(b)]; held && b.Active(p.Start) {
+		b.With(&p) // what is held is not stored yet
 	}
+	g.putLocked(b)
+}
+
+func (g *Guard) putLocked(b *enforcement.Block) {
 	g.index.put(g.index.entryOf(b), g.keeps)
+	g.p.Changed(*b)
 }
 
 // keeps drops from a part that is copied what can matter no more: taken back or over, and no older news of it can come.
@@ -309,6 +346,11 @@ func (g *Guard) Load(ctx context.Context) (err error) {
 	g.index.fill(all)
 	g.last = newest
 	for _, b := range g.pending {
+		if e := g.index.find(b.Namespace, &b.Subject); e != nil {
+			stored := e.block()
+			b.ID, b.Revision = stored.ID, stored.Revision
+			b.With(&stored)
+		}
 		g.index.put(g.index.entryOf(&b), g.keeps)
 	}
 	g.loaded.Store(true)
@@ -397,7 +439,7 @@ func (g *Guard) flushOne(ctx context.Context, b *enforcement.Block) error {
 		if !still {
 			return nil
 		}
-		o := Order{Namespace: b.Namespace, Subject: b.Subject, TTL: b.End.Sub(b.Start), Message: b.Message, Status: b.Status, Rule: b.Rule, Evidence: b.Evidence}
+		o := Order{Namespace: b.Namespace, Subject: b.Subject, Also: b.Also, TTL: b.End.Sub(b.Start), Message: b.Message, Status: b.Status, Rule: b.Rule, Evidence: b.Evidence}
 		o.By = storage.Author{Actor: b.Owner, Origin: "held", Reason: b.Reason, At: b.Start}
 		row, _, err := g.p.Store.Block(ctx, o.row(), o.By)
 		if err != nil {
@@ -409,7 +451,7 @@ func (g *Guard) flushOne(ctx context.Context, b *enforcement.Block) error {
 		}
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		if now, still := g.pending[k]; still && now.End.Equal(b.End) {
+		if now, still := g.pending[k]; still && now.End.Equal(b.End) && now.Also == b.Also {
 			delete(g.pending, k)
 			g.takeLocked(&stored)
 		}
@@ -439,8 +481,8 @@ func blockOf(row *storage.Block) (enforcement.Block, error) {
 		return enforcement.Block{}, err
 	}
 	return enforcement.Block{
-		ID: row.ID, Revision: row.Revision, Namespace: enforcement.Namespace(row.Guild), Subject: sub, Reason: row.Reason, Message: row.Message,
-		Status: row.Status, Rule: row.Rule, Owner: row.Owner, Evidence: string(row.Evidence), Start: row.Start, End: row.End, Revoked: row.Closed,
+		ID: row.ID, Revision: row.Revision, Namespace: enforcement.Namespace(row.Guild), Subject: sub, Also: row.Also, Reason: row.Reason,
+		Message: row.Message, Status: row.Status, Rule: row.Rule, Owner: row.Owner, Evidence: string(row.Evidence), Start: row.Start, End: row.End, Revoked: row.Closed,
 	}, nil
 }
 

@@ -66,6 +66,9 @@ type setup struct {
 	events  []*rule
 }
 
+// shadows reports whether nobody is denied in the guild, and it is only told.
+func (s *setup) shadows(guild uint64) bool { return s.ModeIn(guild) == enforcement.Shadowing }
+
 // rule is a rule with its state.
 type rule struct {
 	*enforcement.Rule
@@ -82,6 +85,9 @@ func New(c enforcement.Config, p Parts) (*Guard, error) {
 	}
 	if p.Emit == nil {
 		p.Emit = func(enforcement.Event) {}
+	}
+	if p.Changed == nil {
+		p.Changed = func(enforcement.Block) {}
 	}
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
@@ -159,7 +165,7 @@ type Attempt struct {
 // Check says whether the attempt may go on. Without a block and with a living stream it allocates nothing and asks nobody.
 func (g *Guard) Check(ctx context.Context, a *Attempt) (v enforcement.Verdict) {
 	s := g.setup.Load()
-	if s.Off {
+	if s.ModeIn(a.Actor.Guild) == enforcement.Disabled {
 		return v
 	}
 	g.done.checks.Add(1)
@@ -204,7 +210,7 @@ func (g *Guard) find(s *setup, a *enforcement.Actor, at int64) *entry {
 					break
 				}
 				if t := view.nets[ns]; t != nil {
-					if e := covers(t, sub.Net, at); e != nil && !s.Immune.Protects(a) {
+					if e := covers(t, sub.Net, at); e != nil && !g.protects(s, a) {
 						return e
 					}
 				}
@@ -212,7 +218,7 @@ func (g *Guard) find(s *setup, a *enforcement.Actor, at int64) *entry {
 		case enforcement.Role:
 			for _, r := range a.Roles {
 				sub := enforcement.Subject{Scope: scope, ID: r}
-				if e := g.findOne(view, a.Guild, &sub, at); e != nil && !s.Immune.Protects(a) {
+				if e := g.findOne(view, a.Guild, &sub, at); e != nil && !g.protects(s, a) {
 					return e
 				}
 			}
@@ -221,13 +227,21 @@ func (g *Guard) find(s *setup, a *enforcement.Actor, at int64) *entry {
 			if !ok {
 				continue
 			}
-			if e := g.findOne(view, a.Guild, &sub, at); e != nil && !s.Immune.Protects(a) {
+			if e := g.findOne(view, a.Guild, &sub, at); e != nil && !g.protects(s, a) {
 				return e
 			}
 		}
 	}
 	return nil
 }
+
+// protects reports whether the actor is immune: by the configuration, or by what only the wiring knows.
+func (g *Guard) protects(s *setup, a *enforcement.Actor) bool {
+	return s.Immune.Protects(a) || (g.p.Immune != nil && g.p.Immune(*a))
+}
+
+// Mode is what enforcement does in a guild at the moment; with guild 0, where there is none.
+func (g *Guard) Mode(guild uint64) enforcement.Mode { return g.setup.Load().ModeIn(guild) }
 
 // findOne gives the block in force of a subject that is no address.
 func (g *Guard) findOne(view *view, guild uint64, sub *enforcement.Subject, at int64) *entry {
@@ -250,7 +264,10 @@ func (g *Guard) findOne(view *view, guild uint64, sub *enforcement.Subject, at i
 // deny is the answer to an attempt that met a block; in shadow it is only told.
 func (g *Guard) deny(s *setup, a *Attempt, e *entry, now time.Time) enforcement.Verdict {
 	b := e.block()
-	v := enforcement.Verdict{Deny: true, Status: s.Status, Message: s.Message, By: b.Subject, Permanent: b.Permanent(), RetryAfter: b.Remaining(now)}
+	v := enforcement.Verdict{
+		Deny: true, Status: s.Status, Message: s.Message, Reason: b.Reason, Block: b.ID, Rule: b.Rule, End: b.End, By: b.Subject, Permanent: b.Permanent(),
+		RetryAfter: b.Remaining(now),
+	}
 	if b.Status != 0 {
 		v.Status = b.Status
 	}
@@ -262,7 +279,7 @@ func (g *Guard) deny(s *setup, a *Attempt, e *entry, now time.Time) enforcement.
 		Status: v.Status, Expires: b.End,
 	}
 	told.Of(&a.Actor)
-	if s.Shadow {
+	if s.shadows(a.Actor.Guild) {
 		told.Type, v = enforcement.Shadow, enforcement.Verdict{}
 	} else {
 		g.done.denied.Add(1)
@@ -274,7 +291,7 @@ func (g *Guard) deny(s *setup, a *Attempt, e *entry, now time.Time) enforcement.
 // failed is the answer when the check could not be carried out: the route's fail mode decides.
 func (g *Guard) failed(s *setup, a *Attempt, kind string) enforcement.Verdict {
 	mode := s.ModeOf(a.Route)
-	if s.Shadow {
+	if s.shadows(a.Actor.Guild) {
 		mode = enforcement.Open
 	}
 	told := enforcement.Event{Type: enforcement.EvaluationFailed, At: g.p.Now(), FailMode: mode, Error: kind, Route: a.Route}
@@ -282,7 +299,7 @@ func (g *Guard) failed(s *setup, a *Attempt, kind string) enforcement.Verdict {
 	g.tell(told, "failed\x00"+mode.String()+"\x00"+kind)
 	g.done.failed.Add(1)
 	v := enforcement.Verdict{Degraded: mode}
-	if mode == enforcement.Closed && !s.Immune.Protects(&a.Actor) {
+	if mode == enforcement.Closed && !g.protects(s, &a.Actor) {
 		g.done.denied.Add(1)
 		v.Deny, v.Status, v.Message = true, s.Status, s.Message
 	}

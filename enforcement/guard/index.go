@@ -33,6 +33,7 @@ func keyOf(ns enforcement.Namespace, s *enforcement.Subject) key {
 type words struct {
 	reason, message, rule, owner string
 	status                       int
+	also                         enforcement.Also
 }
 
 // entry is a block as the index keeps it.
@@ -52,7 +53,7 @@ func (e *entry) block() enforcement.Block {
 	b := enforcement.Block{
 		ID: e.id, Revision: e.revision, Namespace: e.key.ns,
 		Subject: enforcement.Subject{Scope: e.key.scope, ID: e.key.id, Guild: e.key.guild, Text: e.key.text, Net: e.net},
-		Reason:  e.words.reason, Message: e.words.message, Status: e.words.status, Rule: e.words.rule, Owner: e.words.owner,
+		Also:    e.words.also, Reason: e.words.reason, Message: e.words.message, Status: e.words.status, Rule: e.words.rule, Owner: e.words.owner,
 	}
 	if e.end != 0 {
 		b.End = time.UnixMicro(e.end).UTC()
@@ -252,7 +253,7 @@ func (x *index) fill(all []*entry) {
 
 // entryOf is a block as an entry, its words kept once.
 func (x *index) entryOf(b *enforcement.Block) *entry {
-	w := words{reason: b.Reason, message: b.Message, rule: b.Rule, owner: b.Owner, status: b.Status}
+	w := words{reason: b.Reason, message: b.Message, rule: b.Rule, owner: b.Owner, status: b.Status, also: b.Also}
 	kept, known := x.words[w]
 	if !known {
 		if len(x.words) > mostWords {

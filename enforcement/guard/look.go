@@ -22,7 +22,7 @@ type Outcome struct {
 // Record looks at what came of an attempt, or at anything else that happened. It is called after the answer was given.
 func (g *Guard) Record(ctx context.Context, i *enforcement.Incident) (o Outcome) {
 	s := g.setup.Load()
-	if s.Off || !fed(i.Type) {
+	if s.ModeIn(i.Actor.Guild) == enforcement.Disabled || !fed(i.Type) {
 		return o
 	}
 	now := g.p.Now()
@@ -52,7 +52,7 @@ func (g *Guard) atIngress(ctx context.Context, s *setup, a *Attempt, now time.Ti
 		fired, subject, err := g.evaluate(s, r, &i, now)
 		if err != nil {
 			mode := s.ModeOf(a.Route)
-			if s.Shadow || s.Immune.Protects(&a.Actor) {
+			if s.shadows(a.Actor.Guild) || g.protects(s, &a.Actor) {
 				mode = enforcement.Open
 			}
 			g.broken(ctx, r, mode, a.Route, err)
@@ -75,7 +75,10 @@ func (g *Guard) atIngress(ctx context.Context, s *setup, a *Attempt, now time.Ti
 // refusal is the answer to the attempt that made a rule fire.
 func (g *Guard) refusal(s *setup, r *rule, by *enforcement.Block, now time.Time) enforcement.Verdict {
 	g.done.denied.Add(1)
-	v := enforcement.Verdict{Deny: true, Status: s.Status, Message: s.Message, By: by.Subject, Permanent: by.Permanent(), RetryAfter: by.Remaining(now)}
+	v := enforcement.Verdict{
+		Deny: true, Status: s.Status, Message: s.Message, Reason: by.Reason, Block: by.ID, Rule: by.Rule, End: by.End, By: by.Subject, Permanent: by.Permanent(),
+		RetryAfter: by.Remaining(now),
+	}
 	if r.Action.Status != 0 {
 		v.Status = r.Action.Status
 	}
@@ -92,17 +95,19 @@ func (g *Guard) evaluate(s *setup, r *rule, i *enforcement.Incident, now time.Ti
 	if r.failures.Load() >= offAfter {
 		return false, "", nil
 	}
+	concerned := false // what does not concern a rule says nothing about whether it works
 	defer func() {
 		if p := recover(); p != nil {
 			err = errRule
 		}
-		if err == nil {
+		if err == nil && concerned {
 			r.failures.Store(0)
 		}
 	}()
 	if !r.Matches(i) {
 		return false, "", nil
 	}
+	concerned = true
 	if r.Crash {
 		return false, "", errRule
 	}
@@ -176,7 +181,7 @@ func (g *Guard) act(ctx context.Context, s *setup, r *rule, i *enforcement.Incid
 		}
 	}
 	switch {
-	case r.Action.Do == enforcement.Observe || (s.Shadow && !r.Action.Do.Blocks()):
+	case r.Action.Do == enforcement.Observe || (s.shadows(i.Actor.Guild) && !r.Action.Do.Blocks()):
 		told.Type = enforcement.Shadow
 	case r.Action.Do == enforcement.AlertOnly:
 		told.Type = enforcement.Alert
@@ -219,7 +224,7 @@ func (g *Guard) blockAll(ctx context.Context, s *setup, r *rule, i *enforcement.
 			Subject: sub, Message: r.Action.Message, Status: r.Action.Status, Rule: r.Name, Force: true,
 			By: storage.Author{Actor: "rule:" + r.Name, Origin: "rule", Reason: "the rule " + r.Name + " fired", At: told.At},
 		}
-		if s.Immune.Protects(&i.Actor) || s.Immune.Covers(sub) {
+		if g.protects(s, &i.Actor) || s.Immune.Covers(sub) {
 			if g.marks.first(-r.id, sub.String(), told.At, told.At.Add(max(time.Hour, r.Quiet()))) {
 				g.refuse(ctx, &o)
 			}
@@ -234,7 +239,7 @@ func (g *Guard) blockAll(ctx context.Context, s *setup, r *rule, i *enforcement.
 		if o.TTL = r.Lifetime(&s.Config, g.strikes(ctx, r, sub, told.At)); o.TTL == enforcement.Forever {
 			o.TTL = 0
 		}
-		if s.Shadow {
+		if s.shadows(i.Actor.Guild) {
 			g.shadow(r, sub, &o, told)
 			continue
 		}
@@ -294,7 +299,7 @@ const containPause = 10 * time.Minute
 // contains asks for the roles of the actor to be taken, of at most one in ten minutes.
 func (g *Guard) contains(ctx context.Context, s *setup, r *rule, i *enforcement.Incident, now time.Time) {
 	last := g.contain.Load()
-	if g.p.Contain == nil || i.Actor.Guild == 0 || i.Actor.User == 0 || s.Immune.Protects(&i.Actor) ||
+	if g.p.Contain == nil || i.Actor.Guild == 0 || i.Actor.User == 0 || g.protects(s, &i.Actor) ||
 		(last != 0 && now.Sub(time.UnixMicro(last)) < containPause) || !g.contain.CompareAndSwap(last, now.UnixMicro()) {
 		return
 	}

@@ -35,6 +35,12 @@ type Parts struct {
 	Stream  Stream                  // nil: no other process makes blocks
 	Contain Container               // nil: contain only tells
 	Emit    func(enforcement.Event) // must not wait; nil: nobody listens
-	Now     func() time.Time        // nil: time.Now
-	Log     *slog.Logger            // nil: silent
+	// Changed is told of every block that was made, extended, shortened or taken back since Load, here or by another process, when
+	// Find knows of it. It must not wait, nor write blocks. Nil: nobody listens.
+	Changed func(enforcement.Block)
+	// Immune says who is immune beside those whom the configuration names: owners of guilds, superusers of Auth. It is asked only where a
+	// block was found or is wanted, and must not wait; an actor without a guild is asked about for every guild. Nil: nobody.
+	Immune func(a enforcement.Actor) bool
+	Now    func() time.Time // nil: time.Now
+	Log    *slog.Logger     // nil: silent
 }

@@ -7,15 +7,20 @@ import (
 
 	"github.com/disgoorg/snowflake/v2"
 
+	"gatecamp/enforcement"
 	"gatecamp/internal/wrap"
 	"gatecamp/storage"
 )
 
-const blockColumns = `id, revision, guild_id, scope, value, reason, message, status, rule, owner, evidence, started_at, ends_at, closed_at, closed_by, closed_reason`
+const blockColumns = `id, revision, guild_id, scope, value, reason, message, status, rule, owner, evidence, started_at, ends_at, closed_at, closed_by, closed_reason, also`
 
 func scanBlock(row Row) (b storage.Block, err error) {
-	err = row.Scan(&b.ID, &b.Revision, &b.Guild, &b.Scope, &b.Value, &b.Reason, &b.Message, &b.Status, &b.Rule, &b.Owner, toDoc{&b.Evidence},
-		toTime{&b.Start}, toTime{&b.End}, toTime{&b.Closed}, &b.ClosedBy, &b.ClosedReason)
+	var also string
+	if err = row.Scan(&b.ID, &b.Revision, &b.Guild, &b.Scope, &b.Value, &b.Reason, &b.Message, &b.Status, &b.Rule, &b.Owner, toDoc{&b.Evidence},
+		toTime{&b.Start}, toTime{&b.End}, toTime{&b.Closed}, &b.ClosedBy, &b.ClosedReason, &also); err != nil {
+		return b, err
+	}
+	b.Also, err = enforcement.ParseAlso(also)
 	return b, err
 }
 
@@ -38,6 +43,7 @@ func tell(ctx context.Context, tx Tx, kind string, b storage.Block, by storage.A
 		{"guild_id", int64(b.Guild)},
 		{"scope", b.Scope},
 		{"value", b.Value},
+		{"also", b.Also.String()},
 		{"kind", kind},
 		{"rule", b.Rule},
 		{"ends_at", when(b.End)},
@@ -72,12 +78,17 @@ func (s *Store) Block(ctx context.Context, b storage.Block, by storage.Author) (
 			if err := endBlock(ctx, tx, old, by); err != nil {
 				return err
 			}
-		case old.End.IsZero() || (!b.End.IsZero() && !b.End.After(old.End)):
-			b, change = old, storage.BlockKept
-			return nil
 		default:
+			if old.End.IsZero() || (!b.End.IsZero() && !b.End.After(old.End)) {
+				b.End = old.End
+			}
+			b.Also = max(b.Also, old.Also)
+			if b.End.Equal(old.End) && b.Also == old.Also {
+				b, change = old, storage.BlockKept
+				return nil
+			}
 			rule := b.Rule
-			if b, err = moveEnd(ctx, tx, old.ID, b.End, revision); err != nil {
+			if b, err = moveEnd(ctx, tx, old.ID, b.End, b.Also, revision); err != nil {
 				return err
 			}
 			change = storage.BlockExtended
@@ -91,6 +102,7 @@ func (s *Store) Block(ctx context.Context, b storage.Block, by storage.Author) (
 			{"guild_id", int64(b.Guild)},
 			{"scope", b.Scope},
 			{"value", b.Value},
+			{"also", b.Also.String()},
 			{"reason", b.Reason},
 			{"message", b.Message},
 			{"status", b.Status},
@@ -121,8 +133,9 @@ func endBlock(ctx context.Context, tx Tx, b storage.Block, by storage.Author) er
 	return tell(ctx, tx, "ended", b, by)
 }
 
-func moveEnd(ctx context.Context, tx Tx, id int64, end time.Time, revision int64) (storage.Block, error) {
-	return scanBlock(tx.QueryRow(ctx, `UPDATE block SET ends_at = $2, revision = $3 WHERE id = $1 RETURNING `+blockColumns, id, when(end), revision))
+func moveEnd(ctx context.Context, tx Tx, id int64, end time.Time, also enforcement.Also, revision int64) (storage.Block, error) {
+	return scanBlock(tx.QueryRow(ctx, `UPDATE block SET ends_at = $2, also = $3, revision = $4 WHERE id = $1 RETURNING `+blockColumns,
+		id, when(end), also.String(), revision))
 }
 
 // ShortenBlock satisfies storage.Blocks.
@@ -146,7 +159,7 @@ func (s *Store) ShortenBlock(ctx context.Context, guild snowflake.ID, scope, val
 		case end.IsZero() || (!old.End.IsZero() && !end.Before(old.End)):
 			return storage.ErrConflict
 		}
-		if b, err = moveEnd(ctx, tx, old.ID, end, revision); err != nil {
+		if b, err = moveEnd(ctx, tx, old.ID, end, old.Also, revision); err != nil {
 			return err
 		}
 		return tell(ctx, tx, "shortened", b, by)
@@ -247,11 +260,16 @@ func (s *Store) Blocks(ctx context.Context, f storage.BlockFilter) (blocks []sto
 // BlockHistory satisfies storage.BlockReads.
 func (s *Store) BlockHistory(ctx context.Context, guild snowflake.ID, scope, value string, page storage.Page) (lines []storage.BlockEntry, err error) {
 	defer wrap.Err(&err, "blocks.BlockHistory(%d, %s)", guild, scope)
-	q := newQuery(`SELECT id, block_id, guild_id, scope, value, kind, rule, ends_at, actor, origin, reason, at FROM block_history
+	q := newQuery(`SELECT id, block_id, guild_id, scope, value, also, kind, rule, ends_at, actor, origin, reason, at FROM block_history
 		WHERE guild_id = $1 AND scope = $2 AND value = $3`, int64(guild), scope, value).newest(page)
 	err = s.db.Read(ctx, func(tx Tx) error {
 		lines, err = list(ctx, tx, func(row Row) (e storage.BlockEntry, err error) {
-			err = row.Scan(&e.ID, &e.Block, &e.Guild, &e.Scope, &e.Value, &e.Kind, &e.Rule, toTime{&e.End}, &e.Actor, &e.Origin, &e.Reason, toTime{&e.At})
+			var also string
+			if err = row.Scan(&e.ID, &e.Block, &e.Guild, &e.Scope, &e.Value, &also, &e.Kind, &e.Rule, toTime{&e.End}, &e.Actor, &e.Origin, &e.Reason,
+				toTime{&e.At}); err != nil {
+				return e, err
+			}
+			e.Also, err = enforcement.ParseAlso(also)
 			return e, err
 		}, q.sql.String(), q.args...)
 		return err

@@ -8,12 +8,13 @@ import (
 
 	"github.com/disgoorg/snowflake/v2"
 
+	"gatecamp/enforcement"
 	"gatecamp/storage"
 )
 
 func testBlocks(t *testing.T, s suite) {
 	want1 := func(g snowflake.ID, value string, end time.Time) storage.Block {
-		return storage.Block{Guild: g, Scope: "user", Value: value, Message: "Ask Anna.", Status: 403, Rule: "flood", Evidence: []byte(`{"n":5}`), End: end}
+		return storage.Block{Guild: g, Scope: "user", Value: value, Also: enforcement.AlsoStrip, Message: "Ask Anna.", Status: 403, Rule: "flood", Evidence: []byte(`{"n":5}`), End: end}
 	}
 	kinds := func(t testing.TB, g snowflake.ID, value string) (kinds []string) {
 		for _, e := range must(s.BlockHistory(t.Context(), g, "user", value, storage.Page{}))(t) {
@@ -55,6 +56,31 @@ func testBlocks(t *testing.T, s suite) {
 		ok(t, err)
 		same(t, storage.BlockKept, change, "temporary over permanent")
 		same(t, []string{"extended", "extended", "made"}, kinds(t, g, "1"), "history")
+	})
+	t.Run("what a block does besides only grows, and every change of it is in the history", func(t *testing.T) {
+		g := guild()
+		ask := func(also enforcement.Also, end time.Time) (storage.Block, storage.BlockChange) {
+			b := want1(g, "1", end)
+			b.Also = also
+			b, change, err := s.Block(t.Context(), b, author(noon))
+			ok(t, err)
+			return b, change
+		}
+		first, _ := ask(enforcement.AlsoNone, time.Time{})
+		raised, change := ask(enforcement.AlsoBan, noon.Add(time.Hour))
+		same(t, storage.BlockExtended, change, "harsher and shorter")
+		if raised.Also != enforcement.AlsoBan || !raised.End.IsZero() || raised.ID != first.ID || raised.Revision <= first.Revision {
+			t.Errorf("raised: %+v of %+v", raised, first)
+		}
+		kept, change := ask(enforcement.AlsoKick, time.Time{})
+		same(t, storage.BlockKept, change, "milder")
+		same(t, raised, kept, "block after a milder one")
+		same(t, enforcement.AlsoBan, must(s.Unblock(t.Context(), g, "user", "1", author(noon)))(t).Also, "when it is closed")
+		var also []enforcement.Also
+		for _, e := range must(s.BlockHistory(t.Context(), g, "user", "1", storage.Page{}))(t) {
+			also = append(also, e.Also)
+		}
+		same(t, []enforcement.Also{enforcement.AlsoBan, enforcement.AlsoBan, enforcement.AlsoNone}, also, "history")
 	})
 	t.Run("only shortening shortens", func(t *testing.T) {
 		g := guild()

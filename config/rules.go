@@ -1,0 +1,24 @@
+package config
+
+import (
+	"gatecamp/enforcement/rulefile"
+)
+
+// readRules reads the rules file, if one is named, so that a mistake in it is told at the start, with its place.
+func (l *loader) readRules() {
+	c := &l.config
+	if c.RulesFile == "" {
+		return
+	}
+	text, err := l.env.ReadFile(c.RulesFile)
+	if err != nil {
+		l.complain("GATECAMP_RULES_FILE names a file that cannot be read: "+reason(err), "name a file that this user can read, or unset it")
+		return
+	}
+	read, err := rulefile.Parse(text, c.RulesFile)
+	if err != nil {
+		l.complain("GATECAMP_RULES_FILE: "+err.Error(), "mend the file; docs/configuration.md says what it may hold")
+		return
+	}
+	c.Enforcement = &read
+}
