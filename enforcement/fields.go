@@ -45,10 +45,11 @@ func ParseEventType(name string) (EventType, error) {
 			return t, nil
 		}
 	}
-	return 0, mistake("", "%q is no type of event; there are %s", name, eventList())
+	return 0, mistake("", "%q is no type of event; there are %s", name, EventTypeList())
 }
 
-func eventList() (all string) {
+// EventTypeList are the short names of all types, with commas between them.
+func EventTypeList() (all string) {
 	for i, t := range EventTypes() {
 		if i > 0 {
 			all += ", "
