@@ -225,8 +225,9 @@ func (g *Guard) applied(o *Order, c *Change, before time.Time) {
 	}
 	e := enforcement.Event{
 		Type: enforcement.BlockApplied, At: o.By.At, Namespace: o.Namespace, Subject: o.Subject, Block: c.Block.ID, Rule: o.Rule, Action: "permanent",
-		Actor: o.By.Actor, Reason: o.By.Reason, Expires: c.Block.End, Before: before, Held: c.Held,
+		Actor: o.By.Actor, Reason: o.By.Reason, Expires: c.Block.End, Before: before, Also: c.Block.Also, Held: c.Held,
 	}
+	e.Of(&o.Whom)
 	if e.Rule == "" {
 		e.Rule = "manual"
 	} else if r := g.setup.Load().Rule(e.Rule); r != nil {

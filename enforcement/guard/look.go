@@ -245,7 +245,7 @@ func (g *Guard) blockAll(ctx context.Context, s *setup, r *rule, i *enforcement.
 	}
 	for _, sub := range targets {
 		o := Order{
-			Subject: sub, Message: r.Action.Message, Status: r.Action.Status, Rule: r.Name, Force: true,
+			Subject: sub, Message: r.Action.Message, Status: r.Action.Status, Rule: r.Name, Force: true, Whom: i.Actor,
 			By: storage.Author{Actor: "rule:" + r.Name, Origin: "rule", Reason: "the rule " + r.Name + " fired", At: told.At},
 		}
 		if g.protects(s, &i.Actor) || s.Immune.Covers(sub) {
