@@ -45,11 +45,16 @@ func (b *enforcementBench) silent(ctx context.Context) (_ map[string]float64, er
 	if err != nil {
 		return nil, err
 	}
-	a := fiveScopes()
+	a, trips := fiveScopes(), f.CountTrips()
 	for range 100 {
 		g.Check(ctx, a)
 	}
-	trips, asked := f.CountTrips(), store.asked.Load()
+	if trips.Load() < 100 { // it did not answer in time once: for a second the database is asked instead
+		if err := wait(ctx, 1100*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+	first, asked := trips.Load(), store.asked.Load()
 	took := make([]time.Duration, b.tries)
 	for i := range took {
 		begin := time.Now()
@@ -60,7 +65,7 @@ func (b *enforcementBench) silent(ctx context.Context) (_ map[string]float64, er
 		}
 	}
 	figures := map[string]float64{
-		"round_trips_a_check": float64(trips.Load()) / float64(b.tries), "questions": float64(store.asked.Load() - asked),
+		"round_trips_a_check": float64(trips.Load()-first) / float64(b.tries), "questions": float64(store.asked.Load() - asked),
 	}
 	microseconds(figures, "us", took)
 	return figures, nil
@@ -289,7 +294,10 @@ func (b *enforcementBench) known(ctx context.Context, here, there *guard.Guard) 
 	figures := map[string]float64{}
 	for _, asked := range []bool{false, true} {
 		n := min(b.tries, 200)
-		if asked {
+		switch {
+		case !b.database.IsSet():
+			n = min(b.tries, 40) // each takes as long as it may take until the file is looked at again
+		case asked:
 			n = b.tries
 		}
 		blocked, released, late := make([]time.Duration, n), make([]time.Duration, n), 0.0
