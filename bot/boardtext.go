@@ -175,7 +175,7 @@ func (b *Board) trouble(code, detail string, again int) boardLine {
 		var l boardLine
 		var times int
 		if _, err := fmt.Sscan(detail, &l.member, &times); err == nil {
-			l.text = b.cfg.Printer.N(i18n.BoardRejoins, times)
+			l.text = b.cfg.Printer().N(i18n.BoardRejoins, times)
 			return l
 		}
 	}
