@@ -181,7 +181,7 @@ func (s *server) connected(ctx context.Context) (err error) {
 	}
 	slash := commands.New(commands.Config{
 		Store: s.db, Rights: s.rights, Guilds: s, Texts: s.texts, Log: s.log, Now: s.now, RunsPerUser: s.cfg.RunsPerUser, RunDeadline: s.cfg.RunDeadline,
-		Guard: s.checked,
+		Guard: s.checked, Blocks: s.guard,
 	})
 	client, err := discord.Open(ctx, discord.Config{
 		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Gate: s.gate, Log: s.log, OnEvent: s.event, OnInteraction: slash,
