@@ -223,6 +223,7 @@ func (g *Guard) blockAll(ctx context.Context, s *setup, r *rule, i *enforcement.
 		o := Order{
 			Subject: sub, Message: r.Action.Message, Status: r.Action.Status, Rule: r.Name, Force: true,
 			By: storage.Author{Actor: "rule:" + r.Name, Origin: "rule", Reason: "the rule " + r.Name + " fired", At: told.At},
+			Whom: i.Actor,
 		}
 		if g.protects(s, &i.Actor) || s.Immune.Covers(sub) {
 			if g.marks.first(-r.id, sub.String(), told.At, told.At.Add(max(time.Hour, r.Quiet()))) {
