@@ -33,7 +33,8 @@ type Order struct {
 	Evidence  string
 	Force     bool // for good although the scope is shared by many
 	By        storage.Author
-	// Whom is what is known of the subject's person, so that immune roles count; without it the subject itself is all that is known.
+	// Whom is what is known of the subject's person, so that immune roles count; without it the subject itself is all that is known. Of
+	// what a rule wants it is who set it off.
 	Whom enforcement.Actor
 }
 
@@ -237,7 +238,10 @@ func (g *Guard) applied(o *Order, c *Change, before time.Time) {
 	e.Of(&o.Whom)
 	if e.Rule == "" {
 		e.Rule = "manual"
-	} else if r := g.setup.Load().Rule(e.Rule); r != nil {
+	} else if e.Of(&o.Whom); e.Guild == 0 {
+		e.Guild = o.Subject.Guild
+	}
+	if r := g.setup.Load().Rule(e.Rule); r != nil {
 		e.Severity = r.Severity
 	}
 	if !c.Block.Permanent() {
