@@ -133,6 +133,9 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 		return err
 	}
 	s.openRules()
+	if err := s.openStream(); err != nil {
+		return err
+	}
 	if err := s.openGuard(ctx); err != nil {
 		return err
 	}
