@@ -33,20 +33,20 @@ type Config struct {
 	Operators       IDs  `env:"GATECAMP_OPERATORS"`
 	TrustSuperusers bool `env:"GATECAMP_TRUST_SUPERUSERS"`
 
-	Schedule          string              `env:"GATECAMP_SCHEDULE"` // as schedule.ParseSpec takes it
-	RunDeadline       time.Duration       `env:"GATECAMP_RUN_DEADLINE"`
-	RunsPerUser       int                 `env:"GATECAMP_RUNS_PER_USER"` // in 24 h; 0: no limit, and RunsUnlimited is true
-	RunsUnlimited     bool                `env:"GATECAMP_RUNS_UNLIMITED_ACKNOWLEDGED"`
-	RetentionDays     int                 `env:"GATECAMP_RETENTION_DAYS"` // 0: for ever, and RetentionOptOut is true
-	RetentionOptOut   bool                `env:"GATECAMP_RETENTION_OPT_OUT_ACKNOWLEDGED"`
-	HTTPListen        string              `env:"GATECAMP_HTTP_LISTEN"`
-	LogLevel          slog.Level          `env:"GATECAMP_LOG_LEVEL"`
-	LogFormat         LogFormat           `env:"GATECAMP_LOG_FORMAT"`
-	DiscordAPIURL     string              `env:"GATECAMP_DISCORD_API_URL"` // empty: Discord itself
-	DiscordAPITrusted bool                `env:"GATECAMP_DISCORD_API_TRUSTED"`
-	GuildsFile        string              `env:"GATECAMP_GUILDS_FILE"`
-	Guilds            []Guild             // of GuildsFile, in its order; empty without one
-	RulesFile         string              `env:"GATECAMP_RULES_FILE"`
+	Schedule          string        `env:"GATECAMP_SCHEDULE"` // as schedule.ParseSpec takes it
+	RunDeadline       time.Duration `env:"GATECAMP_RUN_DEADLINE"`
+	RunsPerUser       int           `env:"GATECAMP_RUNS_PER_USER"` // in 24 h; 0: no limit, and RunsUnlimited is true
+	RunsUnlimited     bool          `env:"GATECAMP_RUNS_UNLIMITED_ACKNOWLEDGED"`
+	RetentionDays     int           `env:"GATECAMP_RETENTION_DAYS"` // 0: for ever, and RetentionOptOut is true
+	RetentionOptOut   bool          `env:"GATECAMP_RETENTION_OPT_OUT_ACKNOWLEDGED"`
+	HTTPListen        string        `env:"GATECAMP_HTTP_LISTEN"`
+	LogLevel          slog.Level    `env:"GATECAMP_LOG_LEVEL"`
+	LogFormat         LogFormat     `env:"GATECAMP_LOG_FORMAT"`
+	DiscordAPIURL     string        `env:"GATECAMP_DISCORD_API_URL"` // empty: Discord itself
+	DiscordAPITrusted bool          `env:"GATECAMP_DISCORD_API_TRUSTED"`
+	GuildsFile        string        `env:"GATECAMP_GUILDS_FILE"`
+	Guilds            []Guild       // of GuildsFile, in its order; empty without one
+	RulesFile         string        `env:"GATECAMP_RULES_FILE"`
 
 	Events       string        `env:"GATECAMP_EVENTS"` // a file, or "stdout"; empty: nowhere
 	OTLPEndpoint string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
@@ -54,10 +54,10 @@ type Config struct {
 	OTLPHeaders  secret.String `env:"OTEL_EXPORTER_OTLP_HEADERS"`
 	ServiceName  string        `env:"OTEL_SERVICE_NAME"`
 
-	Enforcement       *enforcement.Config // of RulesFile, as it was when it was read; nil without one
-	sources           map[string]Source
-	texts             map[string]string // how each value was written, secrets left out
-	exposed           []string          // files with secrets that everybody may read
+	Enforcement *enforcement.Config // of RulesFile, as it was when it was read; nil without one
+	sources     map[string]Source
+	texts       map[string]string // how each value was written, secrets left out
+	exposed     []string          // files with secrets that everybody may read
 }
 
 // Guild is what one guild has of its own.
