@@ -54,10 +54,10 @@ type Config struct {
 	OTLPHeaders  secret.String `env:"OTEL_EXPORTER_OTLP_HEADERS"`
 	ServiceName  string        `env:"OTEL_SERVICE_NAME"`
 
-	Enforcement *enforcement.Config // of RulesFile, as it was when it was read; nil without one
-	sources     map[string]Source
-	texts       map[string]string // how each value was written, secrets left out
-	exposed     []string          // files with secrets that everybody may read
+	sources map[string]Source
+	rules   *enforcement.Config // of RulesFile, as it was when it was read; nil without one
+	texts   map[string]string   // how each value was written, secrets left out
+	exposed []string            // files with secrets that everybody may read
 }
 
 // Guild is what one guild has of its own.
@@ -84,6 +84,9 @@ func (c *Config) Guild(id snowflake.ID) Guild {
 	}
 	return Guild{ID: id, AdminChannelID: snowflake.ID(c.AdminChannelID), WebhookURL: c.WebhookURL, Schedule: c.Schedule}
 }
+
+// Enforcement is what the rules file says, as it was when it was read; nil without such a file.
+func (c *Config) Enforcement() *enforcement.Config { return c.rules }
 
 // Source says where a value came from: "default", "environment", ".env, line 3", "file /run/secrets/token".
 type Source string

@@ -20,5 +20,5 @@ func (l *loader) readRules() {
 		l.complain("GATECAMP_RULES_FILE: "+err.Error(), "mend the file; docs/configuration.md says what it may hold")
 		return
 	}
-	c.Enforcement = &read
+	c.rules = &read
 }

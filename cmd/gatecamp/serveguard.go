@@ -51,8 +51,8 @@ func (s *server) emit(e enforcement.Event) {
 // and those who can never be locked out of their own house.
 func enforcementOf(cfg *config.Config) enforcement.Config {
 	c := enforcement.Defaults()
-	if cfg.Enforcement != nil {
-		c = *cfg.Enforcement
+	if written := cfg.Enforcement(); written != nil {
+		c = *written
 	}
 	c.Rules = slices.Clone(c.Rules)
 	for _, own := range rules.All() {
@@ -147,13 +147,13 @@ func (s *server) actor(a *commands.Attempt) enforcement.Actor {
 
 // checked is asked by commands before anything else.
 func (s *server) checked(ctx context.Context, a commands.Attempt) *commands.Denial {
-	v := s.guard.Check(ctx, &guard.Attempt{Actor: s.actor(&a), Route: a.Route})
+	v := s.guard.Check(ctx, &guard.Attempt{Actor: s.actor(&a), Route: a.Route, Fields: a.Options})
 	if !v.Deny {
 		return nil
 	}
 	appeal := s.cfg.Guild(a.Guild).Appeal
-	if own := enforcement.Defaults().Message; appeal == "" && s.cfg.Enforcement != nil && s.cfg.Enforcement.Message != own {
-		appeal = s.cfg.Enforcement.Message
+	if written := s.cfg.Enforcement(); appeal == "" && written != nil && written.Message != enforcement.Defaults().Message {
+		appeal = written.Message
 	}
 	return denialOf(&v, appeal)
 }
