@@ -92,19 +92,24 @@ func (l *limiter) due(now time.Time, last bool) []enforcement.Event {
 	return all
 }
 
+type markKey struct {
+	rule    int
+	subject string
+}
+
 // marks remember until when a rule is silent about a subject.
 type marks struct {
 	mu    sync.Mutex
-	until map[counterKey]time.Time
+	until map[markKey]time.Time
 }
 
-func newMarks() *marks { return &marks{until: map[counterKey]time.Time{}} }
+func newMarks() *marks { return &marks{until: map[markKey]time.Time{}} }
 
 // silent reports whether the rule is silent about the subject now.
 func (m *marks) silent(rule int, subject string, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	until, known := m.until[counterKey{rule, subject}]
+	until, known := m.until[markKey{rule, subject}]
 	return known && now.Before(until)
 }
 
@@ -112,7 +117,7 @@ func (m *marks) silent(rule int, subject string, now time.Time) bool {
 func (m *marks) first(rule int, subject string, now, until time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	k := counterKey{rule, subject}
+	k := markKey{rule, subject}
 	if old, known := m.until[k]; known && now.Before(old) {
 		return false
 	}
@@ -134,7 +139,7 @@ func (m *marks) forget(subject string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for k := range m.until {
-		for part := range strings.SplitSeq(k.subject, "\x00") {
+		for part := range strings.SplitSeq(k.subject, together) {
 			if part == subject {
 				delete(m.until, k)
 			}
