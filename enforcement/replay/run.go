@@ -55,7 +55,9 @@ type run struct {
 	mu      sync.Mutex
 	events  map[string]int
 	applied []string // whom rules have newly blocked
-	silent  atomic.Bool
+	// breaches are events that are not as the table of attributes says.
+	breaches []string
+	silent   atomic.Bool
 }
 
 // Silent satisfies guard.Stream.
@@ -79,6 +81,9 @@ func (r *run) emit(e enforcement.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events[e.Type.String()]++
+	if b := e.Breach(); b != "" && !slices.Contains(r.breaches, b) {
+		r.breaches = append(r.breaches, b)
+	}
 	if e.Type == enforcement.BlockApplied && e.Before.IsZero() && strings.HasPrefix(e.Actor, "rule:") {
 		r.applied = append(r.applied, r.names.back(e.Subject))
 	}
@@ -120,6 +125,9 @@ func Run(ctx context.Context, f *File, on Engine) (*Result, error) {
 				out.Failures = append(out.Failures, fmt.Sprintf("steps[%d] (%s at %s): %s", i, s.Do, s.At, d))
 			}
 		}
+	}
+	for _, b := range r.breaches {
+		out.Failures = append(out.Failures, "an event is not as documented: "+b)
 	}
 	return out, nil
 }
