@@ -131,6 +131,7 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 	if err := s.openEvents(ctx); err != nil {
 		return err
 	}
+	s.container = s
 	if err := s.openGuard(ctx); err != nil {
 		return err
 	}
