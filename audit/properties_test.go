@@ -465,7 +465,7 @@ func TestASourceThatIsDownRemovesNothing(t *testing.T) {
 		}
 		_, decisions, plan := s.audit()
 		for _, a := range plan.Actions {
-			if a.Kind == audit.RemoveRole || !blocked[a.Member] {
+			if a.Budget != audit.BlockBudget || !blocked[a.Member] {
 				t.Fatalf("removed on the word of a source that is down: %+v", a)
 			}
 		}

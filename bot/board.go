@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -77,6 +78,7 @@ type Board struct {
 	runs     map[int64]*runPost
 	alerts   []boardLine
 	troubles []boardLine
+	fired    []boardLine // rules that did something
 	gathered []boardLine
 	due      time.Time             // of what was gathered
 	lined    time.Time             // when lines were posted last
@@ -226,7 +228,7 @@ func (b *Board) Looked(r *reconcile.Report) {
 func (b *Board) Trouble(_ snowflake.ID, code, detail string) {
 	b.with(func() {
 		key := code
-		if code == TroubleFight || code == TroubleRejoins || code == TroubleContain { // each is another one
+		if slices.Contains([]string{TroubleFight, TroubleRejoins, TroubleContain, TroubleRule}, code) { // each is another one
 			key += detail
 		}
 		now, before := time.Now(), b.repeats[key]

@@ -37,6 +37,7 @@ type house struct {
 	board    *bot.Board // nil: the guild has no channel for its admins
 	ears     ears
 	seen     atomic.Pointer[audit.Directory] // what Auth said last
+	managed  managedRoles
 
 	telling sync.WaitGroup // what is still told
 }
@@ -225,6 +226,7 @@ func (h *house) RunEnded(r *reconcile.Report, err error) {
 
 // learn keeps what a look said about Auth.
 func (h *house) learn(r *reconcile.Report) {
+	h.managed.learn(r, h.t.now())
 	if r == nil || r.Look == nil {
 		return
 	}
