@@ -90,13 +90,13 @@ func TestANoticeIsWrittenForEachUser(t *testing.T) {
 }
 
 func TestANoticeThatCannotBeWrittenTellsNoPassword(t *testing.T) {
-	n, err := auth.OpenNotices(secret.New("mysql://bell:hunter2canary@127.0.0.1:1/aa"))
+	n, err := auth.OpenNotices(secret.New("mysql://bell:canaryhunter2@127.0.0.1:1/aa"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = n.Close() }()
 	err = n.Write(t.Context(), []int64{1}, auth.Notice{Level: auth.Info, Title: "t", Text: "t"})
-	if problem.KindOf(err) != problem.Held || strings.Contains(err.Error(), "hunter2canary") {
+	if problem.KindOf(err) != problem.Held || strings.Contains(err.Error(), "canaryhunter2") {
 		t.Errorf("%v", err)
 	}
 }

@@ -226,7 +226,7 @@ func (b *Board) Looked(r *reconcile.Report) {
 func (b *Board) Trouble(_ snowflake.ID, code, detail string) {
 	b.with(func() {
 		key := code
-		if code == TroubleFight { // each is another one
+		if code == TroubleFight || code == TroubleRejoins { // each is another one
 			key += detail
 		}
 		now, before := time.Now(), b.repeats[key]

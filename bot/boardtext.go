@@ -171,6 +171,14 @@ func (b *Board) trouble(code, detail string, again int) boardLine {
 	if known {
 		text = b.cfg.Printer().T(key)
 	}
+	if code == TroubleRejoins {
+		var l boardLine
+		var times int
+		if _, err := fmt.Sscan(detail, &l.member, &times); err == nil {
+			l.text = b.cfg.Printer().N(i18n.BoardRejoins, times)
+			return l
+		}
+	}
 	if code == TroubleReach && detail == "" {
 		text = b.cfg.Printer().T(i18n.BoardReachBack)
 	}

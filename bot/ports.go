@@ -13,6 +13,7 @@ import (
 
 	"gatecamp/audit"
 	"gatecamp/audit/reconcile"
+	"gatecamp/enforcement"
 	"gatecamp/storage"
 )
 
@@ -24,6 +25,9 @@ type Line interface {
 	TakeOver(ctx context.Context, id int64) (storage.Run, error)
 	Recover(ctx context.Context, guilds reconcile.Guilds) (settled int, err error)
 	BlockedPresent(ctx context.Context, guilds reconcile.LiveGuilds) ([]snowflake.ID, error)
+	// IsBlocked says what is known in process; it waits for nobody.
+	IsBlocked(member snowflake.ID) bool
+	DiscordIDs(ctx context.Context, sub enforcement.Subject) ([]snowflake.ID, error)
 }
 
 // Sight is what is known of the guild besides its picture.
@@ -75,6 +79,7 @@ const (
 	TroubleLookOver = "look_recovered"        // looks end well again
 	TroubleGaveUp   = "gave_up"               // what was to be done to a member failed too often; it is left to the next event or sweep
 	TroubleFight    = "fight"                 // somebody gives back what we take; both stopped for that member and role
+	TroubleRejoins  = "blocked_rejoins"       // a blocked member comes back again and again; each time another one
 	TroubleAuditLog = "audit_log"             // Discord's audit log could not be read; who granted a role may be unknown
 	TroubleStore    = "store"                 // our own database cannot be written; nothing is done until it can
 	TroubleEntries  = "audit_entries_missing" // many role changes come without an entry in the audit log

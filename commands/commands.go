@@ -19,6 +19,8 @@ import (
 	"github.com/disgoorg/disgo/events"
 	"github.com/disgoorg/snowflake/v2"
 
+	"gatecamp/enforcement"
+	"gatecamp/enforcement/rules"
 	"gatecamp/i18n"
 )
 
@@ -33,6 +35,7 @@ type Config struct {
 
 	Guard       func(ctx context.Context, a Attempt) *Denial // asked before anything else; may be nil
 	Blocks      Keeper                                       // of /block
+	Record      func(enforcement.Incident)                   // told what came of each attempt that the guard let through; must not wait; may be nil
 	RunsPerUser int                                          // accepted runs in 24 h; 0 does not ask
 	RunDeadline time.Duration                                // of an ordered run; 60 min if zero
 	AtOnce      int                                          // how many interactions are worked on at once; 32 if zero
@@ -43,8 +46,9 @@ type Attempt struct {
 	Guild, User, Channel snowflake.ID
 	Roles                []snowflake.ID
 	Kind                 AttemptKind
-	Command              string // "audit run"; empty: a button or a modal
-	Route                string // as rules and the fail mode know it, see RouteOf
+	Command              string         // "audit run"; empty: a button or a modal
+	Route                string         // as rules and the fail mode know it, see RouteOf
+	Options              map[string]any // the numbers that were given, by option; nil: none
 }
 
 // AttemptKind says what somebody did. The list is closed.
@@ -240,6 +244,7 @@ func (c *Commands) recovered(ctx context.Context, x *call) {
 		return
 	}
 	ref := reference()
+	x.looked.outcome = rules.OutcomeError
 	c.counted.failed.Add(1)
 	c.log.ErrorContext(ctx, "panic in a command", "reference", ref, "command", x.path, "guild", x.guild, "user", x.caller.Discord, "panic", x.line.scrub(r), "stack", string(debug.Stack()))
 	x.apologise(ctx, ref)

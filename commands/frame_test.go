@@ -180,9 +180,9 @@ func TestAnActingRunIsRefusedWhileTheLockIsOn(t *testing.T) {
 }
 
 // carded is a guild where dara ordered a run with an action, which has ended; its card is in the admin channel.
-func carded(t *testing.T, mode string) (*rig, message) {
+func carded(t *testing.T, mode string, change ...func(*Config)) (*rig, message) {
 	t.Helper()
-	r := newRig(t)
+	r := newRig(t, change...)
 	r.released()
 	r.grant(dara, audit.RightRun, audit.RightApply, audit.RightRemove)
 	r.run(dara, "audit run", "mode", mode)

@@ -13,8 +13,8 @@ import (
 func TestAFileWithASecretThatEverybodyMayReadIsNamed(t *testing.T) {
 	files := map[string]string{
 		".env":                  "GATECAMP_REDIS_URL=redis://:" + canary + "@cache:6379/0\nGATECAMP_DATA_DIR=/srv\n",
-		"/etc/open":             "postgres://u:p@db/gatecamp",
-		"/run/secrets/gatecamp": "mysql://u:p@db/aa",
+		"/etc/open":             "postgres://u:canary@db/gatecamp",
+		"/run/secrets/gatecamp": "mysql://u:canary@db/aa",
 		"/etc/closed":           "https://discord.com/api/webhooks/900000000000000001/" + canary,
 	}
 	w := env("GATECAMP_DATABASE_URL_FILE", "/etc/open", "GATECAMP_AUTH_URL_FILE", "/run/secrets/gatecamp", "GATECAMP_WEBHOOK_URL_FILE", "/etc/closed")

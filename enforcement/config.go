@@ -98,6 +98,16 @@ func (c *Config) Order() []Scope {
 	return order
 }
 
+// Rule gives the rule of that name; nil if there is none.
+func (c *Config) Rule(name string) *Rule {
+	for i := range c.Rules {
+		if c.Rules[i].Name == name {
+			return &c.Rules[i]
+		}
+	}
+	return nil
+}
+
 // ModeOf is what becomes of an attempt on the route when the check fails.
 func (c *Config) ModeOf(route string) FailMode {
 	if slices.ContainsFunc(c.FailClosed, func(p *regexp.Regexp) bool { return p.MatchString(route) }) {

@@ -62,6 +62,7 @@ CREATE TABLE block (
 	closed_reason TEXT NOT NULL,
 	also TEXT NOT NULL
 );
+CREATE INDEX block_acting ON block (guild_id); -- partial
 CREATE INDEX block_changed ON block (revision);
 CREATE UNIQUE INDEX block_open ON block (guild_id, scope, value); -- partial
 

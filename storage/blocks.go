@@ -98,6 +98,9 @@ type BlockReads interface {
 	BlocksSince(ctx context.Context, revision int64, each func(Block) error) (int64, error)
 	// Blocks lists, newest first.
 	Blocks(ctx context.Context, filter BlockFilter) ([]Block, error)
+	// ActingBlocks lists the blocks in force at the instant that do something besides, of the guild and of everywhere, by id. With members,
+	// those of scopes "user" and "member" are of these alone.
+	ActingBlocks(ctx context.Context, guild snowflake.ID, at time.Time, members []snowflake.ID) ([]Block, error)
 	// BlockHistory lists the history of a subject, newest first.
 	BlockHistory(ctx context.Context, guild snowflake.ID, scope, value string, page Page) ([]BlockEntry, error)
 	// BlockStrikes counts how often the rule made or extended a block of the subject after the instant.

@@ -29,6 +29,8 @@ type kept struct {
 	failure error     // of an Auth that kept somebody waiting
 	silent  time.Time // until when it is not asked by live looks; by the machine's clock
 
+	returns map[snowflake.ID]int // how many returns of a blocked member were told of
+
 	noted   string // version of Auth that was noted down last
 	verdict audit.Health
 	at      time.Time

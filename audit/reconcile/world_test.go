@@ -393,7 +393,7 @@ func (w *world) writes() []string {
 }
 
 // engine is a new process, which takes the lease from whoever had it.
-func (w *world) engine() *reconcile.Engine {
+func (w *world) engine(change ...func(*reconcile.Config)) *reconcile.Engine {
 	w.t.Helper()
 	n := w.engines.Add(1)
 	name := fmt.Sprintf("process %d", n)
@@ -402,7 +402,11 @@ func (w *world) engine() *reconcile.Engine {
 		w.t.Fatal(err)
 	}
 	w.fence = lease.Fence
-	return reconcile.New(w.db, w, reconcile.Config{Guild: guildID, Fence: lease.Fence, Owner: name, Beat: 5 * time.Millisecond, Now: w.now})
+	cfg := reconcile.Config{Guild: guildID, Fence: lease.Fence, Owner: name, Beat: 5 * time.Millisecond, Now: w.now}
+	for _, f := range change {
+		f(&cfg)
+	}
+	return reconcile.New(w.db, w, cfg)
 }
 
 func (w *world) author(reason string) storage.Author {
@@ -473,12 +477,12 @@ func (w *world) run(e *reconcile.Engine, o storage.Order) *reconcile.Report {
 }
 
 // released is a world whose lock is released under the policy, with an engine that may act.
-func released(t *testing.T, policy string) (*world, *reconcile.Engine) {
+func released(t *testing.T, policy string, change ...func(*reconcile.Config)) (*world, *reconcile.Engine) {
 	t.Helper()
 	w := newWorld(t)
 	w.bind()
 	w.policy(policy)
-	e := w.engine()
+	e := w.engine(change...)
 	w.release(e)
 	return w, e
 }

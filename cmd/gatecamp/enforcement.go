@@ -18,7 +18,7 @@ import (
 )
 
 func (c *console) enforcementCommands() *cobra.Command {
-	return family("enforcement", "try blocks and rules before they meet anybody", c.enforcementReplay())
+	return family("enforcement", "try blocks and rules before they meet anybody, and see what they do", c.enforcementReplay(), c.enforcementTail())
 }
 
 func (c *console) enforcementReplay() *cobra.Command {

@@ -26,6 +26,7 @@ import (
 	"gatecamp/i18n"
 	"gatecamp/internal/problem"
 	"gatecamp/storage"
+	"gatecamp/telemetry"
 )
 
 func (c *console) serve() *cobra.Command {
@@ -59,6 +60,7 @@ type server struct {
 	state   *serveState
 	counts  *metrics
 	guard   *guard.Guard // who is kept out
+	events  *telemetry.Sink
 	guarding
 	texts  *i18n.Catalogue
 	rights *reconcile.Rights
@@ -126,6 +128,9 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 			err = errors.Join(err, end())
 		}
 	}()
+	if err := s.openEvents(ctx); err != nil {
+		return err
+	}
 	if err := s.openGuard(ctx); err != nil {
 		return err
 	}

@@ -147,7 +147,7 @@ func (s *server) actor(a *commands.Attempt) enforcement.Actor {
 
 // checked is asked by commands before anything else.
 func (s *server) checked(ctx context.Context, a commands.Attempt) *commands.Denial {
-	v := s.guard.Check(ctx, &guard.Attempt{Actor: s.actor(&a), Route: a.Route})
+	v := s.guard.Check(ctx, &guard.Attempt{Actor: s.actor(&a), Route: a.Route, Fields: a.Options})
 	if !v.Deny {
 		return nil
 	}

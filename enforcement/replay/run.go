@@ -59,6 +59,12 @@ type run struct {
 // Silent satisfies guard.Stream.
 func (r *run) Silent(time.Time) bool { return r.silent.Load() }
 
+// Run satisfies guard.Stream: scenarios have one process.
+func (r *run) Run(ctx context.Context, _ func(storage.BlockNews)) error {
+	<-ctx.Done()
+	return nil
+}
+
 func (r *run) now() time.Time { return time.UnixMicro(r.clock.Load()).UTC() }
 
 func (r *run) advance(d time.Duration) {
@@ -358,7 +364,7 @@ func (r *run) fault(ctx context.Context, s *Step) (map[string]any, error) {
 	case "counter":
 		_, sub, err := r.subject(s)
 		if err == nil {
-			r.guard.Forget(sub)
+			err = r.guard.Forget(ctx, sub)
 		}
 		return map[string]any{}, err
 	case "entry", "membership", "cache":

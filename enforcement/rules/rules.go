@@ -18,7 +18,7 @@ type BuiltIn struct {
 // All are the built-in rules, by name.
 func All() []BuiltIn {
 	return []BuiltIn{
-		CommandFlood(), DistinctTargets(), FailedConfirmation(), FailedConfirmationOfCard(), JoinWave(), NumericLimit("amount", 100), PermissionProbing(), SensitiveChange(),
+		CommandFlood(), DistinctTargets(), FailedConfirmation(), FailedConfirmationOfCard(), JoinWave(), NumericLimit("more_members", 10), PermissionProbing(), SensitiveChange(),
 	}
 }
 

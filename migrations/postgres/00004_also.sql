@@ -3,3 +3,4 @@
 
 ALTER TABLE block ADD COLUMN also TEXT NOT NULL DEFAULT 'none';
 ALTER TABLE block_history ADD COLUMN also TEXT NOT NULL DEFAULT 'none';
+CREATE INDEX block_acting ON block (guild_id) WHERE closed_at IS NULL AND also <> 'none';

@@ -3,6 +3,7 @@ package relational
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -24,11 +25,17 @@ func scanBlock(row Row) (b storage.Block, err error) {
 	return b, err
 }
 
-// revise takes the next revision. Its row stays locked until the transaction ends, so commits are in the order of revisions.
+// revise takes the next revision and announces it. Its row stays locked until the transaction ends, so commits are in the order of
+// revisions.
 func revise(ctx context.Context, tx Tx) (revision int64, err error) {
-	err = tx.QueryRow(ctx, `UPDATE block_revision SET revision = revision + 1 WHERE id = 1 RETURNING revision`).Scan(&revision)
-	return revision, err
+	if err := tx.QueryRow(ctx, `UPDATE block_revision SET revision = revision + 1 WHERE id = 1 RETURNING revision`).Scan(&revision); err != nil {
+		return 0, err
+	}
+	return revision, tx.Announce(ctx, revision)
 }
+
+// errKept ends a transaction that has nothing to write: its revision is taken back, and nobody is told.
+var errKept = errors.New("the block in force holds as long")
 
 // openBlock is the block of a subject that is not closed; it may be over.
 func openBlock(ctx context.Context, tx Tx, guild snowflake.ID, scope, value string) (storage.Block, error) {
@@ -85,7 +92,7 @@ func (s *Store) Block(ctx context.Context, b storage.Block, by storage.Author) (
 			b.Also = max(b.Also, old.Also)
 			if b.End.Equal(old.End) && b.Also == old.Also {
 				b, change = old, storage.BlockKept
-				return nil
+				return errKept
 			}
 			rule := b.Rule
 			if b, err = moveEnd(ctx, tx, old.ID, b.End, b.Also, revision); err != nil {
@@ -118,7 +125,7 @@ func (s *Store) Block(ctx context.Context, b storage.Block, by storage.Author) (
 		}
 		return tell(ctx, tx, "made", b, by)
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errKept) {
 		return storage.Block{}, 0, err
 	}
 	return b, change, nil
@@ -250,6 +257,26 @@ func (s *Store) Blocks(ctx context.Context, f storage.BlockFilter) (blocks []sto
 		q.and("closed_at IS NULL AND (ends_at IS NULL OR ends_at > %s)", when(f.InForce))
 	}
 	q.newest(f.Page)
+	err = s.db.Read(ctx, func(tx Tx) error {
+		blocks, err = list(ctx, tx, scanBlock, q.sql.String(), q.args...)
+		return err
+	})
+	return blocks, err
+}
+
+// ActingBlocks satisfies storage.BlockReads.
+func (s *Store) ActingBlocks(ctx context.Context, guild snowflake.ID, at time.Time, members []snowflake.ID) (blocks []storage.Block, err error) {
+	defer wrap.Err(&err, "blocks.ActingBlocks(%d)", guild)
+	q := newQuery(`SELECT `+blockColumns+` FROM block WHERE closed_at IS NULL AND also <> 'none'`).
+		and("guild_id IN (0, %s) AND (ends_at IS NULL OR ends_at > %s)", int64(guild), when(at))
+	if members != nil {
+		marks, values := []string{"''"}, make([]any, 0, 2*len(members))
+		for _, m := range members {
+			marks, values = append(marks, "%s", "%s"), append(values, m.String(), guild.String()+":"+m.String())
+		}
+		q.and("(scope = 'account' OR value IN ("+strings.Join(marks, ", ")+"))", values...)
+	}
+	q.add("ORDER BY id")
 	err = s.db.Read(ctx, func(tx Tx) error {
 		blocks, err = list(ctx, tx, scanBlock, q.sql.String(), q.args...)
 		return err

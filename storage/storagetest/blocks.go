@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -81,6 +82,35 @@ func testBlocks(t *testing.T, s suite) {
 			also = append(also, e.Also)
 		}
 		same(t, []enforcement.Also{enforcement.AlsoBan, enforcement.AlsoBan, enforcement.AlsoNone}, also, "history")
+	})
+	t.Run("blocks that act are those in force, here and everywhere, of the members that are asked for", func(t *testing.T) {
+		g, other := guild(), guild()
+		put := func(in snowflake.ID, scope, value string, also enforcement.Also, end time.Time) {
+			_, _, err := s.Block(t.Context(), storage.Block{Guild: in, Scope: scope, Value: value, Also: also, End: end}, author(noon))
+			ok(t, err)
+		}
+		here := g.String()
+		put(g, "user", here+"1", enforcement.AlsoKick, time.Time{})
+		put(0, "user", here+"2", enforcement.AlsoBan, noon.Add(time.Hour))
+		put(g, "member", here+":3", enforcement.AlsoStrip, time.Time{})
+		put(g, "account", here+"4", enforcement.AlsoKick, time.Time{})
+		put(g, "user", here+"5", enforcement.AlsoNone, time.Time{})
+		put(other, "user", here+"6", enforcement.AlsoKick, time.Time{})
+		put(g, "user", here+"7", enforcement.AlsoKick, time.Time{})
+		must(s.Unblock(t.Context(), g, "user", here+"7", author(noon)))(t)
+		values := func(at time.Time, members ...snowflake.ID) (values []string) {
+			for _, b := range must(s.ActingBlocks(t.Context(), g, at, members))(t) {
+				if strings.HasPrefix(b.Value, here) {
+					values = append(values, b.Scope+" "+strings.TrimPrefix(b.Value, here))
+				}
+			}
+			return values
+		}
+		same(t, []string{"user 1", "user 2", "member :3", "account 4"}, values(noon), "of everybody")
+		same(t, []string{"user 1", "member :3", "account 4"}, values(noon.Add(time.Hour)), "an hour later")
+		one, err := snowflake.Parse(here + "1")
+		ok(t, err)
+		same(t, []string{"user 1", "member :3", "account 4"}, values(noon, one, 3), "of two")
 	})
 	t.Run("only shortening shortens", func(t *testing.T) {
 		g := guild()
