@@ -109,8 +109,11 @@ func TestBlocksMoveFromOneDatabaseToAnother(t *testing.T) {
 
 func TestOwnersAndSuperusersOfAuthAreImmune(t *testing.T) {
 	d := &audit.Directory{Accounts: []audit.Account{
-		{User: 1, Active: true, Superuser: true, Discord: 10}, {User: 2, Active: true, Discord: 20}, {User: 3, Superuser: true, Discord: 30},
-		{User: 4, Active: true, Superuser: true, Discord: 40}, {User: 5, Active: true, Discord: 40},
+		{User: 1, Active: true, Superuser: true, Discord: 10},
+		{User: 2, Active: true, Discord: 20},
+		{User: 3, Superuser: true, Discord: 30},
+		{User: 4, Active: true, Superuser: true, Discord: 40},
+		{User: 5, Active: true, Discord: 40},
 	}}
 	d.Index()
 	for id, want := range map[uint64]bool{10: true, 20: false, 30: false, 40: false, 50: false} {
