@@ -74,7 +74,7 @@ func (c *console) testRules(ctx context.Context, path string, scenarios []string
 
 // sayWritten says what a rules file means.
 func (c *console) sayWritten(path string, written *enforcement.Config) {
-	c.say("%s is sound: %d rules.", path, len(written.Rules))
+	c.say("%s is sound. Rules: %d", path, len(written.Rules))
 	for i := range written.Rules {
 		r := &ruled{Rule: written.Rules[i]}
 		state := ""
