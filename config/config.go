@@ -47,10 +47,17 @@ type Config struct {
 	GuildsFile        string        `env:"GATECAMP_GUILDS_FILE"`
 	Guilds            []Guild       // of GuildsFile, in its order; empty without one
 	RulesFile         string        `env:"GATECAMP_RULES_FILE"`
-	sources           map[string]Source
-	rules             *enforcement.Config // of RulesFile, as it was when it was read; nil without one
-	texts             map[string]string   // how each value was written, secrets left out
-	exposed           []string            // files with secrets that everybody may read
+
+	Events       string        `env:"GATECAMP_EVENTS"` // a file, or "stdout"; empty: nowhere
+	OTLPEndpoint string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
+	OTLPLogs     string        `env:"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"`
+	OTLPHeaders  secret.String `env:"OTEL_EXPORTER_OTLP_HEADERS"`
+	ServiceName  string        `env:"OTEL_SERVICE_NAME"`
+
+	sources map[string]Source
+	rules   *enforcement.Config // of RulesFile, as it was when it was read; nil without one
+	texts   map[string]string   // how each value was written, secrets left out
+	exposed []string            // files with secrets that everybody may read
 }
 
 // Guild is what one guild has of its own.

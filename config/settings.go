@@ -101,7 +101,23 @@ var settings = []Setting{
 		Name: "GATECAMP_RULES_FILE", Unset: "the built-in rules, which only observe", Form: "a YAML file",
 		Meaning: "How enforcement behaves, who is immune, and rules beside the built-in ones, see below.",
 	},
+	{
+		Name: "GATECAMP_EVENTS", Unset: "nowhere", Form: "a file, or stdout",
+		Meaning: "Where the events of enforcement go, one JSON object a line: a file (made anew when it is moved away, and on SIGHUP), or `stdout`. See [events.md](events.md).", check: isEvents,
+	},
+	{
+		Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Unset: "none", Form: otlpForm, check: isAPI,
+		Meaning: "A collector that takes the events by OTLP over HTTP (protobuf), at `/v1/logs` below this address. Timeout, compression and certificates follow OpenTelemetry's own variables.",
+	},
+	{Name: "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", Unset: "below the one above", Form: otlpForm, Meaning: "The whole address for logs, where it is another one.", check: isAPI},
+	{
+		Name: "OTEL_EXPORTER_OTLP_HEADERS", Secret: true, Unset: "none", Form: "NAME=VALUE,NAME=VALUE with special characters percent-encoded",
+		Meaning: "What is sent with every request to the collector, such as a key.", check: isHeaders,
+	},
+	{Name: "OTEL_SERVICE_NAME", Default: "gatecamp", Form: "a name of at most 256 bytes", Meaning: "How events name this program.", check: isServiceName},
 }
+
+const otlpForm = "an http or https address without user, query or fragment, such as http://127.0.0.1:4318"
 
 // fileSuffix on the name of a secret names the file that holds it.
 const fileSuffix = "_FILE"

@@ -61,6 +61,7 @@ type Event struct {
 	Reason     string
 	FailMode   FailMode
 	Error      string // its kind, never its words
+	Also       Also   // what the block does to the member in the guild
 	Held       bool   // the block is held in process until the store is back
 	Suppressed int    // like events since the last one that was told
 	Summary    bool   // the line stands for the suppressed ones alone
@@ -117,6 +118,9 @@ func (e *Event) Attributes() map[string]any {
 	if mode := e.FailMode; e.Type == EvaluationFailed {
 		put("enforcement.fail_mode", max(mode, Open).String()) // what fails after the answer was given holds nobody up
 		put("error.type", e.Error)
+	}
+	if e.Also != AlsoNone {
+		put("enforcement.also", e.Also.String())
 	}
 	put("enforcement.held_in_process", e.Held)
 	put("enforcement.suppressed", e.Suppressed)

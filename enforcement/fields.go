@@ -45,10 +45,11 @@ func ParseEventType(name string) (EventType, error) {
 			return t, nil
 		}
 	}
-	return 0, mistake("", "%q is no type of event; there are %s", name, eventList())
+	return 0, mistake("", "%q is no type of event; there are %s", name, EventTypeList())
 }
 
-func eventList() (all string) {
+// EventTypeList are the short names of all types, with commas between them.
+func EventTypeList() (all string) {
 	for i, t := range EventTypes() {
 		if i > 0 {
 			all += ", "
@@ -61,7 +62,7 @@ func eventList() (all string) {
 // Fields are all attributes that events carry, in the order in which they are documented. Nothing else is ever in an event.
 func Fields() []Field {
 	all, of := EventTypes(), func(t ...EventType) []EventType { return t }
-	attempt := of(Blocked, Alert, EvaluationFailed, Shadow, Unscoped)
+	attempt := of(Blocked, BlockApplied, Alert, EvaluationFailed, Shadow, Unscoped)
 	return []Field{
 		{"event_type", Text, all, nil, "the full name of the type; also in event_name and body"},
 		{"schema_version", Text, all, nil, "of this table"},
@@ -72,23 +73,47 @@ func Fields() []Field {
 		{"security_rule.name", Text, of(BlockApplied, Alert, Unscoped), of(Blocked, EvaluationFailed, Shadow), "the rule; manual where a person made the block"},
 		{"security_rule.severity", Integer, nil, of(BlockApplied, Alert, EvaluationFailed, Shadow, Unscoped), "of the rule, 1 to 10"},
 		{"enforcement.action", Text, of(Blocked, BlockApplied, Alert, Shadow, Unscoped), of(EvaluationFailed), "blocked; temp or permanent for a block; alert, contain or rule_off for an alert; what would have been done for a shadow"},
-		{"enforcement.route", Text, nil, attempt, "the handler's template, such as cmd:audit/run"},
+		{"enforcement.route", Text, nil, of(Blocked, Alert, EvaluationFailed, Shadow, Unscoped), "the handler's template, such as cmd:audit/run"},
 		{"enforcement.ttl", Integer, nil, of(BlockApplied, Shadow), "how long a temporary block lasts, in seconds"},
 		{"enforcement.expires_at", Instant, nil, of(Blocked, BlockApplied, Shadow), "when a temporary block ends; a permanent one has none"},
 		{"enforcement.expired_before", Instant, nil, of(BlockApplied), "when the block would have ended that was made longer"},
 		{"http.response.status_code", Integer, of(Blocked), of(Shadow), "of the refusal, where it is given over HTTP"},
 		{"enforcement.fail_mode", Text, of(EvaluationFailed), nil, "what became of the attempt: open (it went on) or closed (it was denied)"},
 		{"error.type", Text, of(EvaluationFailed), nil, "what failed: store, panic, rule, malformed, events_dropped; never the words of the error"},
+		{"enforcement.also", Text, nil, of(BlockApplied), "what the block does to the member in the guild: strip, kick or ban; nothing where it is missing"},
 		{"enforcement.held_in_process", Boolean, nil, of(BlockApplied), "the database was away: the block holds in this process until it is back"},
 		{"enforcement.suppressed", Integer, nil, of(Blocked, EvaluationFailed, Shadow), "like events that were only counted since the last one that was told"},
 		{"enforcement.summary", Boolean, nil, of(Blocked, EvaluationFailed, Shadow), "the line stands for the suppressed ones alone and is no event of its own"},
 		{"enforcement.reason", Text, nil, of(BlockApplied, BlockRevoked, Alert), "why, in the words of whoever acted"},
 		{"enforcement.actor", Text, nil, of(BlockApplied), "who made the block: discord:ID, console:NAME, rule:NAME"},
 		{"enforcement.revoked_by", Text, nil, of(BlockRevoked), "who took the block back"},
-		{"user.id", Text, nil, attempt, "the Discord account that attempted it"},
+		{"user.id", Text, nil, attempt, "the Discord account that it is about"},
 		{"discord.guild.id", Text, nil, attempt, "the guild where it happened"},
 		{"discord.channel.id", Text, nil, attempt, "the channel where it happened"},
 		{"session.id", Text, nil, attempt, "the session or the card; never a credential"},
 		{"source.address", Text, nil, attempt, "the client's address, for the dashboard"},
 	}
+}
+
+// Breach says what an event has or lacks against the table; empty: nothing.
+func (e *Event) Breach() string {
+	has := e.Attributes()
+	for _, f := range Fields() {
+		may, always := f.On(e.Type)
+		_, there := has[f.Name]
+		switch {
+		case always && !there:
+			return e.Type.String() + " lacks " + f.Name
+		case there && !may:
+			return e.Type.String() + " has " + f.Name
+		}
+		delete(has, f.Name)
+	}
+	for name := range has {
+		return e.Type.String() + " has " + name + ", which the table does not know"
+	}
+	if temp := e.Type == BlockApplied && e.Action == "temp"; temp != (e.Type == BlockApplied && !e.Expires.IsZero()) || temp && e.TTL <= 0 {
+		return "block_applied: action, ttl and expires_at do not agree"
+	}
+	return ""
 }

@@ -15,7 +15,7 @@ func full(t enforcement.EventType) enforcement.Event {
 	return enforcement.Event{
 		Type: t, At: noon, Namespace: 7, Subject: enforcement.Subject{Scope: enforcement.User, ID: 9}, Block: 3, Rule: "command_flood", Severity: 4, Action: "temp",
 		Route: "cmd:audit/run", TTL: time.Hour, Expires: noon.Add(time.Hour), Before: noon.Add(time.Minute), Status: 429, Actor: "discord:5", Reason: "spam",
-		FailMode: enforcement.Closed, Error: "store", Held: true, Suppressed: 2, Summary: true, User: 9, Guild: 7, Channel: 8, Session: "card",
+		FailMode: enforcement.Closed, Error: "store", Held: true, Also: enforcement.AlsoKick, Suppressed: 2, Summary: true, User: 9, Guild: 7, Channel: 8, Session: "card",
 		Address: netip.MustParseAddr("192.0.2.7"),
 	}
 }

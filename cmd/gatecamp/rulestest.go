@@ -98,7 +98,7 @@ func (c *console) tryOn(ctx context.Context, files []*replay.File, asJSON bool) 
 	}
 	failed := 0
 	for i, f := range files {
-		r, err := onSQLite(ctx, f, empty, filepath.Join(folder, fmt.Sprintf("%d.db", i)))
+		r, err := onSQLite(ctx, f, empty, filepath.Join(folder, fmt.Sprintf("%d.db", i)), nil)
 		if err != nil {
 			return err
 		}

@@ -26,6 +26,7 @@ import (
 	"gatecamp/i18n"
 	"gatecamp/internal/problem"
 	"gatecamp/storage"
+	"gatecamp/telemetry"
 )
 
 func (c *console) serve() *cobra.Command {
@@ -59,6 +60,7 @@ type server struct {
 	state   *serveState
 	counts  *metrics
 	guard   *guard.Guard // who is kept out
+	events  *telemetry.Sink
 	guarding
 	ruling
 	texts  *i18n.Catalogue
@@ -127,7 +129,13 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 			err = errors.Join(err, end())
 		}
 	}()
+	if err := s.openEvents(ctx); err != nil {
+		return err
+	}
 	s.openRules()
+	if err := s.openStream(); err != nil {
+		return err
+	}
 	if err := s.openGuard(ctx); err != nil {
 		return err
 	}
@@ -180,7 +188,7 @@ func (s *server) connected(ctx context.Context) (err error) {
 	}
 	slash := commands.New(commands.Config{
 		Store: s.db, Rights: s.rights, Guilds: s, Texts: s.texts, Log: s.log, Now: s.now, RunsPerUser: s.cfg.RunsPerUser, RunDeadline: s.cfg.RunDeadline,
-		Guard: s.checked, Record: s.incidents.Put,
+		Guard: s.checked, Blocks: s.guard, Record: s.incidents.Put,
 	})
 	client, err := discord.Open(ctx, discord.Config{
 		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Gate: s.gate, Log: s.log, OnEvent: s.event, OnInteraction: slash, OnIncident: s.incidents.Put,

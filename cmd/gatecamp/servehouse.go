@@ -47,7 +47,7 @@ func newHouse(t *tenure, id snowflake.ID) *house {
 		t: t, id: id, settings: t.cfg.Guild(id), log: t.log.With("guild", id), live: liveGuild{t.client.Guild(id), t.client, discord.Live},
 	}
 	h.engine = reconcile.New(t.db, t.auth, reconcile.Config{
-		Guild: id, Fence: t.lease.Fence, Owner: t.me.ID, Now: t.now, Log: h.log,
+		Guild: id, Fence: t.lease.Fence, Owner: t.me.ID, Blocks: t.guard, Immune: t.guard.Immune, Emit: t.emit, Now: t.now, Log: h.log,
 		Progress: func(run int64, done, of int) { h.keeper.Progress(run, done, of) },
 	})
 	if h.settings.AdminChannelID != 0 {

@@ -82,6 +82,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	out.gauge("gatecamp_owner", "Whether this process acts.", oneIf(v.Role == roleOwner))
 	out.gauge("gatecamp_waiting", "Whether this process waits for its turn.", oneIf(v.Role == roleWaiting))
 	out.gauge("gatecamp_ready", "Whether this process has everything it needs for its part.", oneIf(v.Ready))
+	c.s.collectEnforcement(out)
 	for _, t := range c.s.present() {
 		for _, h := range t.all() {
 			h.collect(out)

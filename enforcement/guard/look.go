@@ -245,9 +245,8 @@ func (g *Guard) blockAll(ctx context.Context, s *setup, r *rule, i *enforcement.
 	}
 	for _, sub := range targets {
 		o := Order{
-			Subject: sub, Message: r.Action.Message, Status: r.Action.Status, Rule: r.Name, Force: true,
-			By:   storage.Author{Actor: "rule:" + r.Name, Origin: "rule", Reason: "the rule " + r.Name + " fired", At: told.At},
-			Whom: i.Actor,
+			Subject: sub, Message: r.Action.Message, Status: r.Action.Status, Rule: r.Name, Force: true, Whom: i.Actor,
+			By: storage.Author{Actor: "rule:" + r.Name, Origin: "rule", Reason: "the rule " + r.Name + " fired", At: told.At},
 		}
 		if g.protects(s, &i.Actor) || s.Immune.Covers(sub) {
 			if g.marks.first(-r.id, sub.String(), told.At, told.At.Add(max(time.Hour, r.Quiet()))) {

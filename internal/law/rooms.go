@@ -141,7 +141,6 @@ var homes = []struct {
 	{"github.com/coder/websocket", []string{"discord/discordtest"}},
 	{"github.com/klauspost/compress", []string{"discord/discordtest"}},
 	{"go.opentelemetry.io/otel", []string{"telemetry"}},
-	{"go.opentelemetry.io/proto/otlp", []string{"harness"}}, // what a collector takes, to play one in tests
 
 	{"github.com/google/go-cmp", []string{"harness"}},
 	{"pgregory.net/rapid", []string{"harness"}},
