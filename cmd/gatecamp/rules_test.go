@@ -55,7 +55,7 @@ func TestAWrongWordAboutRulesIsToldWithTheCureAndChangesNothing(t *testing.T) {
 func TestARulesFileIsCheckedAndTriedWithoutBeingPutInForce(t *testing.T) {
 	tt := newTerminal(t)
 	good := tt.file("rules.yaml", "rules:\n  - name: mine\n    on: [auth.login.failed]\n    count: {by: [ip], threshold: 2, window: 5m}\n    action: {do: temp_block, scopes: [ip], ttl: 5m}\n")
-	tt.ok("rules", "test", good).says("is sound. Rules: 1", "mine: at 2 in 5m by ip, then temp_block ip 5m")
+	tt.ok("rules", "test", good).says("is sound. Rules: 1", "mine: at 2 in 5m by ip, then temp_block ip 5m", `note: nothing here tells of "auth.login.failed"`)
 	story := tt.file("story.json", `{"schema": "gatecamp.enforcement.scenario/1", "id": "story", "title": "Guessing", "config": {}, "steps": [
 		{"at": "0s", "do": "repeat", "n": 2, "every": "1s", "step": {"do": "event", "type": "auth.login.failed", "actor": {"ip": "203.0.113.9"}}, "expect": {"right": {"events": {"block_applied": 1}}}},
 		{"at": "5s", "do": "request", "actor": {"ip": "203.0.113.9"}, "path": "/"}]}`)

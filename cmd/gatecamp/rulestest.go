@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"gatecamp/enforcement"
 	"gatecamp/enforcement/replay"
 	"gatecamp/enforcement/rulefile"
+	"gatecamp/enforcement/rules"
 	"gatecamp/internal/problem"
 )
 
@@ -82,6 +84,11 @@ func (c *console) sayWritten(path string, written *enforcement.Config) {
 			state = " (off)"
 		}
 		c.say("  %s%s: at %s, then %s", visible(r.Name), state, r.counts(), r.does(written))
+		for _, kind := range r.On {
+			if !slices.ContainsFunc(rules.Incidents(), func(i rules.IncidentType) bool { return i.Type == kind }) {
+				c.say("    note: nothing here tells of %q; the types of incident are in docs/enforcement.md", visible(kind))
+			}
+		}
 	}
 }
 
