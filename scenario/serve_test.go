@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -201,12 +202,7 @@ func (s *story) plays(name, role string) error {
 	if err != nil {
 		return err
 	}
-	return s.until(func() error {
-		select {
-		case <-p.ended:
-			return fmt.Errorf("%s has ended with %d", name, p.code)
-		default:
-		}
+	look := func() error {
 		var v struct {
 			Ready bool
 			Role  string
@@ -222,7 +218,18 @@ func (s *story) plays(name, role string) error {
 			return fmt.Errorf("%s is not %s yet: %s", name, role, text)
 		}
 		return nil
+	}
+	var over error
+	err = s.until(func() error {
+		select {
+		case <-p.ended:
+			over = fmt.Errorf("%s has ended with %d", name, p.code)
+			return nil
+		default:
+			return look()
+		}
 	})
+	return cmp.Or(over, err)
 }
 
 func (s *story) get(url string) (string, error) {

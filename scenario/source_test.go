@@ -47,6 +47,9 @@ func (s *story) everybodyJoins() error {
 			return err
 		}
 		for _, one := range account.DiscordIDs {
+			if s.present(one.String(), true) == nil { // two accounts may be linked with one
+				continue
+			}
 			if err := s.discord.Join(s.guild, discordtest.Arrival{ID: one, Username: "pilot"}); err != nil {
 				return fmt.Errorf("%s does not join: %w", one, err)
 			}

@@ -70,6 +70,10 @@ func (e *Engine) judge(ctx context.Context, l *Look, g *gathered, w Wish) error 
 	if share, known := e.overlap(g.directory, l.Picture); known {
 		counts[audit.GuildOverlap] = share
 	}
+	if clock := l.Picture.Clock; !clock.IsZero() {
+		// A clock of ours that jumped would end every grace, or none: Discord's is asked as well as the database's.
+		counts[audit.ClockSkew] = max(counts[audit.ClockSkew], int64(l.At.Sub(clock).Abs()/time.Second))
+	}
 	base := g.rows.baseline(g.directory.Fingerprint)
 	l.Verdict = audit.JudgeAuth(counts, base, g.rows.thresholds)
 	if w.Again || w.Of != nil && e.isNoted(g.directory, l) {

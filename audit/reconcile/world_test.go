@@ -59,6 +59,7 @@ type world struct {
 	version  int // of auth
 	away     bool
 	partial  bool
+	clock time.Time // what time it is by Discord; zero: it has not said so
 	offset   time.Duration
 	began    time.Time
 	calls    []audit.Action // what reached Discord
@@ -200,7 +201,7 @@ func (w *world) Picture(ctx context.Context) (reconcile.Picture, error) {
 	at := w.now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	pic := reconcile.Picture{Guild: w.guild, Complete: !w.partial, At: at, Live: true}
+	pic := reconcile.Picture{Guild: w.guild, Complete: !w.partial, At: at, Live: true, Clock: w.clock}
 	for _, id := range slices.Sorted(maps.Keys(w.members)) {
 		pic.Members = append(pic.Members, w.members[id])
 	}
