@@ -30,6 +30,7 @@ type kept struct {
 	silent  time.Time // until when it is not asked by live looks; by the machine's clock
 
 	noted   string // version of Auth that was noted down last
+	sum     string // of it
 	verdict audit.Health
 	at      time.Time
 }
@@ -194,9 +195,13 @@ func (e *Engine) noteRead(ctx context.Context, d *audit.Directory, counts audit.
 }
 
 func (e *Engine) isNow(d *audit.Directory, l *Look) {
+	sum := d.Sum()
 	e.kept.mu.Lock()
 	defer e.kept.mu.Unlock()
-	e.kept.noted, e.kept.verdict, e.kept.at = d.Version, l.Verdict.Health, l.At
+	if d.Version != "" || sum != e.kept.sum { // a whole read of the Auth that was noted last has no version, and changes nothing
+		e.kept.noted, e.kept.sum = d.Version, sum
+	}
+	e.kept.verdict, e.kept.at = l.Verdict.Health, l.At
 }
 
 // remember notes earlier accounts in every guild: a source belongs to none, and only one engine is told that its accounts changed.
