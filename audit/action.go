@@ -43,7 +43,7 @@ type Budget int
 const (
 	Ordinary         Budget = iota // the brakes on members, roles and kicks
 	PrivilegedBudget               // removals of privileged roles
-	BlockBudget                    // kicks and bans of blocked members
+	BlockBudget                    // what is done to blocked members
 )
 
 func (b Budget) String() string { return [...]string{"ordinary", "privileged", "block"}[b] }

@@ -100,13 +100,14 @@ const (
 	MemberAboveBot                 // the member's highest role is not below the bot's: Discord would refuse a kick
 	RoleAboveBot                   // a role to remove is not below the bot's highest: Discord would refuse
 	HierarchyUnknown               // the bot's highest role is unknown, so reach is unknown
+	IsImmune                       // operators, and whom the rules of enforcement exempt: no block reaches them
 	reasons
 )
 
 var reasonNames = [...]string{
 	"not_linked", "no_access", "deactivated", "old_account", "link_lost", "several_accounts", "no_profile", "surplus", "missing", "proposed_roles",
 	"bot_self", "bot_flag", "bot_listed", "bot_linked", "auth_blind", "auth_doubtful", "blocked", "protected", "screening_open", "joined_lately",
-	"lost_lately", "owner", "owner_unknown", "member_above_bot", "role_above_bot", "hierarchy_unknown",
+	"lost_lately", "owner", "owner_unknown", "member_above_bot", "role_above_bot", "hierarchy_unknown", "immune",
 }
 
 func (r Reason) String() string { return reasonNames[r] }

@@ -87,6 +87,10 @@ func decide(f *Facts, c Class, p *Policy, t *trace) Decision {
 		d.Alarming = f.Member.Roles.And(f.privileged)
 	}
 	blocked := f.Block.Member != 0
+	if blocked && f.spent() {
+		blocked = false
+		d.Reasons = d.Reasons.With(Blocked)
+	}
 	switch {
 	case t.saw(LayerUntouchable, c.Reasons.Has(BotSelf)):
 		d.settle(None, LayerUntouchable)
@@ -108,23 +112,49 @@ func decide(f *Facts, c Class, p *Policy, t *trace) Decision {
 
 func (d *Decision) settle(a Act, l Layer) { d.Act, d.Layer = a, l }
 
-// block removes the member and nothing else; only the owner is left to the rest of the policy.
+// block removes the member, or takes every role that an operator bound, and nothing else; only the owner and who is immune are left to
+// the rest of the policy.
 func (d *Decision) block(f *Facts, p *Policy, t *trace) {
-	if f.Guild.Owner != 0 && f.Member.ID == f.Guild.Owner {
+	owner := f.Guild.Owner != 0 && f.Member.ID == f.Guild.Owner
+	if owner || f.Immune {
 		t.applied(LayerUntouchable)
 		if d.Category != InOrder {
 			d.policy(f, p, t)
 		}
-		d.Reasons = d.Reasons.With(Blocked).With(IsOwner)
+		d.Reasons = d.Reasons.With(Blocked)
+		if owner {
+			d.Reasons = d.Reasons.With(IsOwner)
+		}
+		if f.Immune {
+			d.Reasons = d.Reasons.With(IsImmune)
+		}
 		d.Layer, d.LayerName = LayerUntouchable, ""
 		return
 	}
 	d.Reasons = d.Reasons.With(Blocked)
-	d.settle(Kick, LayerBlock)
-	if f.Block.Ban {
-		d.settle(Ban, LayerBlock)
+	d.settle(f.Block.act(), LayerBlock)
+	if d.Act == Strip {
+		d.take(f, d.Held.And(f.tied))
+		return
 	}
 	d.aim(f)
+}
+
+// spent reports whether a block that only takes roles has none left to take: then the rest of the policy goes on, for a block spares
+// nobody what would come without it.
+func (f *Facts) spent() bool {
+	return f.Block.act() == Strip && f.Member.Roles.And(f.tied).And(f.reach).Empty()
+}
+
+// take asks for the roles that are within reach.
+func (d *Decision) take(f *Facts, going RoleSet) {
+	d.Remove, d.Unreachable = going.And(f.reach), going.Minus(f.reach)
+	switch {
+	case !d.Unreachable.Empty():
+		d.Reasons = d.Reasons.With(RoleAboveBot)
+	case !going.Empty() && !f.ReachKnown():
+		d.Reasons = d.Reasons.With(HierarchyUnknown)
+	}
 }
 
 // policy is everything below the blocks: how far Auth can be believed, what is put off, and what is wanted.
@@ -144,15 +174,8 @@ func (d *Decision) policy(f *Facts, p *Policy, t *trace) {
 	if d.Act < Strip {
 		return
 	}
-	going := d.removable(f).And(only)
-	d.Remove, d.Unreachable = going.And(f.reach), going.Minus(f.reach)
+	d.take(f, d.removable(f).And(only))
 	d.Privileged = d.Remove.And(f.privileged)
-	switch {
-	case !d.Unreachable.Empty():
-		d.Reasons = d.Reasons.With(RoleAboveBot)
-	case !going.Empty() && !f.ReachKnown():
-		d.Reasons = d.Reasons.With(HierarchyUnknown)
-	}
 	if d.Act == StripKick {
 		d.aim(f)
 	}

@@ -15,17 +15,26 @@ type Facts struct {
 	Known     []int32 // accounts that the identity catalogue names for it
 	BotListed bool
 	Protected bool
+	Immune    bool     // no block reaches them, and nobody contains them
 	Block     Block    // in force; zero Member: none
 	Override  Override // in force; zero Member: none
 	// Since when the member's finding has been open: for lost access, and for surplus roles. Zero: unknown, or not open.
 	OpenedLost, OpenedSurplus time.Time
 }
 
-// Block keeps one Discord account out of the guild.
+// Block keeps one Discord account out of the guild, or out of its managed roles.
 type Block struct {
 	Member snowflake.ID
 	Until  time.Time // zero: permanent
-	Ban    bool      // ban instead of kick
+	Act    Act       // Strip, Kick or Ban; None: Kick
+}
+
+// act is what the block does.
+func (b Block) act() Act {
+	if b.Act == None {
+		return Kick
+	}
+	return b.Act
 }
 
 // Override is an operator's decision about one member, instead of the policy's.
@@ -68,6 +77,8 @@ type Subjects struct {
 	Bots            []snowflake.ID
 	Protected       []snowflake.ID
 	Blocks          []Block
+	Immune          []snowflake.ID // whom no block reaches and nobody contains, by member
+	ImmuneRoles     []snowflake.ID // likewise, whoever holds one of these roles
 	Overrides       []Override
 	OpenedLost      map[snowflake.ID]time.Time // since when each member's finding linked_no_perm has been open
 	OpenedSurplus   map[snowflake.ID]time.Time // likewise surplus_roles
@@ -80,6 +91,8 @@ type Subjects struct {
 type Scene struct {
 	Subjects
 	bound      RoleSet // may be removed
+	tied       RoleSet // bound, also where Auth cannot be asked for the name now: blocks take them
+	immune     RoleSet
 	managed    RoleSet // bound, or proposed by name
 	privileged RoleSet
 	reach      RoleSet // below the bot's highest role, or unknown
@@ -93,6 +106,7 @@ type Scene struct {
 	known     map[snowflake.ID][]int32
 	bots      map[snowflake.ID]struct{}
 	protected map[snowflake.ID]struct{}
+	spared    map[snowflake.ID]struct{}
 	blocks    map[snowflake.ID]Block
 	overrides map[snowflake.ID]Override
 }
@@ -127,6 +141,7 @@ func (s *Scene) Facts(m Member) Facts {
 	if len(s.blocks) > 0 {
 		f.Block = s.blocks[m.ID]
 	}
+	f.Immune = has(s.spared, m.ID) || !m.Roles.And(s.immune).Empty()
 	if len(s.overrides) > 0 {
 		f.Override = s.overrides[m.ID]
 	}
@@ -179,11 +194,11 @@ func InForce(at, until time.Time, whenUnknown bool) bool {
 }
 
 func (s *Scene) indexLists() {
-	s.bots, s.protected = set(s.Bots), set(s.Subjects.Protected)
+	s.bots, s.protected, s.spared = set(s.Bots), set(s.Subjects.Protected), set(s.Subjects.Immune)
 	s.blocks = make(map[snowflake.ID]Block, len(s.Subjects.Blocks))
 	for _, b := range s.Subjects.Blocks {
 		if old, ok := s.blocks[b.Member]; ok {
-			b.Ban = b.Ban || old.Ban
+			b.Act = max(b.act(), old.act())
 		}
 		s.blocks[b.Member] = b
 	}

@@ -58,7 +58,7 @@ const (
 	GuildOverlap             // basis points of the linked ids that are in the guild; filled by who knows the guild
 	BeatAge                  // seconds since Auth's scheduler last started an enabled task
 	AffiliationsAge          // seconds since Auth last refreshed a character's corporation and alliance
-	ClockSkew                // seconds between the database server's clock and ours, without sign
+	ClockSkew                // seconds between our clock and the database server's, or Discord's, without sign
 	facts                    // number of facts
 )
 
@@ -461,8 +461,9 @@ func (t Thresholds) judge(f Fact, now, baseline Counts) (want int64, _ Health) {
 			return want, Doubtful
 		}
 	}
-	// What the source once said and no longer says is not the same as good news. The guild's overlap is not Auth's to say.
-	if had && !known && f != GuildOverlap && j.rule != unjudged && j.rule != loss {
+	// What the source once said and no longer says is not the same as good news. The guild's overlap is not Auth's to say, and clocks
+	// are compared with Discord's where it has said what time it is.
+	if had && !known && f != GuildOverlap && f != ClockSkew && j.rule != unjudged && j.rule != loss {
 		return want, Doubtful
 	}
 	return want, Healthy

@@ -19,7 +19,7 @@ const (
 	OneRole                            // holders that a single role loses
 	Kicks                              // ordinary removals from the guild
 	PrivilegedRemoved                  // removals of privileged roles, a budget of their own
-	BlockKicks                         // kicks and bans of blocked members, a budget of their own
+	BlockKicks                         // kicks and bans of blocked members, and members whose roles a block takes: a budget of their own
 	dimensions
 )
 
@@ -147,6 +147,7 @@ type Use struct {
 	Kicks      int
 	Privileged int
 	BlockKicks int
+	Stripped   map[snowflake.ID]struct{} // blocked members whose roles were taken
 }
 
 // Used is the brake ledger as a plan sees it.
@@ -160,6 +161,8 @@ type Used struct {
 // plus returns the use after the action, which must be about to be counted once.
 func (u *Use) plus(a Action) {
 	switch {
+	case a.Budget == BlockBudget && a.Kind == RemoveRole:
+		u.Stripped[a.Member] = struct{}{}
 	case a.Budget == BlockBudget:
 		u.BlockKicks++
 	case a.Budget == PrivilegedBudget:
@@ -175,12 +178,15 @@ func (u *Use) plus(a Action) {
 }
 
 func (u Use) clone() Use {
-	u.Members, u.PerRole = maps.Clone(u.Members), maps.Clone(u.PerRole)
+	u.Members, u.PerRole, u.Stripped = maps.Clone(u.Members), maps.Clone(u.PerRole), maps.Clone(u.Stripped)
 	if u.Members == nil {
 		u.Members = map[snowflake.ID]struct{}{}
 	}
 	if u.PerRole == nil {
 		u.PerRole = map[snowflake.ID]int{}
+	}
+	if u.Stripped == nil {
+		u.Stripped = map[snowflake.ID]struct{}{}
 	}
 	return u
 }
@@ -196,7 +202,7 @@ func (u *Use) of(d Dimension) int {
 	case PrivilegedRemoved:
 		return u.Privileged
 	case BlockKicks:
-		return u.BlockKicks
+		return u.BlockKicks + len(u.Stripped)
 	case OneRole:
 	}
 	return 0

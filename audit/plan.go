@@ -193,16 +193,16 @@ func actionsOf(decisions []Decision, p *Population) []Action {
 	actions := make([]Action, 0, n)
 	for i := range decisions {
 		d := &decisions[i]
+		budget := Ordinary
+		if d.Layer == LayerBlock {
+			budget = BlockBudget
+		}
 		for role := range d.Remove.All() {
-			a := Action{Kind: RemoveRole, Member: d.Member, Role: p.Roles[role].ID}
+			a := Action{Kind: RemoveRole, Member: d.Member, Role: p.Roles[role].ID, Budget: budget}
 			if d.Privileged.Has(role) {
 				a.Budget = PrivilegedBudget
 			}
 			actions = append(actions, a)
-		}
-		budget := Ordinary
-		if d.Layer == LayerBlock {
-			budget = BlockBudget
 		}
 		switch {
 		case d.Ban:

@@ -44,7 +44,7 @@ func (s *Scene) resolveRoles() roleNames {
 func (s *Scene) sortRoles(names *roleNames) roleKinds {
 	kinds := roleKinds{byName: make(map[string]RoleSet, len(s.Guild.Roles)), byID: make(map[snowflake.ID]int, len(s.Guild.Roles))}
 	isReserved := s.Auth.reservedNames()
-	exempt, privileged := set(s.Exempt), set(s.PrivilegedRoles)
+	exempt, privileged, immune := set(s.Exempt), set(s.PrivilegedRoles), set(s.ImmuneRoles)
 	for i, r := range s.Guild.Roles {
 		everyone := r.isEveryone(s.Guild.ID)
 		kinds.byName[r.Name] = kinds.byName[r.Name].With(i)
@@ -60,6 +60,9 @@ func (s *Scene) sortRoles(names *roleNames) roleKinds {
 		}
 		if !everyone && (r.Permissions&Privileged != 0 || has(privileged, r.ID)) {
 			s.privileged = s.privileged.With(i)
+		}
+		if has(immune, r.ID) {
+			s.immune = s.immune.With(i)
 		}
 		if s.Guild.Reaches(r) {
 			s.reach = s.reach.With(i)
@@ -83,7 +86,11 @@ func (s *Scene) bindRoles(names *roleNames, kinds roleKinds) {
 			unnamed = unnamed.With(i)
 		}
 	}
+	s.tied = s.bound
 	s.bound = s.bound.Minus(unnamed)
+	if s.AuthHealth != Blind { // who cannot be asked has not dropped the name
+		s.tied = s.bound
+	}
 }
 
 // bind lets a role stand for the group or state that it is bound to; false: Auth has none of this name any more.

@@ -388,7 +388,18 @@ func (w *world) readOrders(verb, name string, o options) (bool, error) {
 	case "protect":
 		w.Protected = append(w.Protected, w.person(name))
 	case "block":
-		w.Blocks = append(w.Blocks, audit.Block{Member: w.person(name), Ban: o.has("ban")})
+		b := audit.Block{Member: w.person(name)}
+		if o.has("ban") {
+			b.Act = audit.Ban
+		}
+		if o.has("strip") {
+			b.Act = audit.Strip
+		}
+		w.Blocks = append(w.Blocks, b)
+	case "immune":
+		w.Immune = append(w.Immune, w.person(name))
+	case "immune-role":
+		w.ImmuneRoles = append(w.ImmuneRoles, role())
 	case "override":
 		act, ok := audit.ParseAct(o.flags[1])
 		if !ok {

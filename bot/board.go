@@ -43,7 +43,7 @@ type BoardConfig struct {
 	Channel snowflake.ID // the guild's channel for its admins
 	Post    Channel
 	Memory  BoardMemory
-	Printer *i18n.Printer // of the guild's locale
+	Printer func() *i18n.Printer // of the guild's locale as it is now
 	// Summary is what a run came to, without any person; the board names those who were acted on itself.
 	Summary func(*reconcile.Report) notify.Run
 	// Names says what people are called whom Auth does not know; nil: nobody knows.
@@ -77,6 +77,7 @@ type Board struct {
 	runs     map[int64]*runPost
 	alerts   []boardLine
 	troubles []boardLine
+	fired    []boardLine // rules that did something
 	gathered []boardLine
 	due      time.Time             // of what was gathered
 	lined    time.Time             // when lines were posted last
@@ -226,7 +227,7 @@ func (b *Board) Looked(r *reconcile.Report) {
 func (b *Board) Trouble(_ snowflake.ID, code, detail string) {
 	b.with(func() {
 		key := code
-		if code == TroubleFight { // each is another one
+		if code == TroubleFight || code == TroubleRejoins || code == TroubleRule { // each is another one
 			key += detail
 		}
 		now, before := time.Now(), b.repeats[key]

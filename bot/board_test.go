@@ -153,7 +153,7 @@ func posts(t *testing.T, w *wall, s *shelf, change ...func(*BoardConfig)) *Board
 		t.Fatal(err)
 	}
 	cfg := BoardConfig{
-		Guild: 1, Channel: adminChannel, Post: w, Memory: s, Printer: texts.For("en-US"),
+		Guild: 1, Channel: adminChannel, Post: w, Memory: s, Printer: func() *i18n.Printer { return texts.For("en-US") },
 		Summary: func(r *reconcile.Report) notify.Run {
 			return notify.Run{ID: r.Run.ID, State: r.Run.State, Complete: true, Members: 3, Opened: r.Counts.Findings.Opened, Auth: audit.Verdict{Health: audit.Healthy}, Summary: r.Counts.Summary}
 		},
@@ -453,7 +453,7 @@ func TestEveryTroubleHasAText(t *testing.T) {
 			t.Fatal(err)
 		}
 		return texts.For("ru")
-	}()})
+	}})
 	for code, key := range troubleKeys {
 		if text := b.trouble(code, "", 0).text; text == "" || strings.Contains(text, string(key)) {
 			t.Errorf("%s: %q", code, text)
@@ -566,7 +566,7 @@ func TestABoardPostsInARealChannel(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := NewBoard(BoardConfig{
-		Guild: guild, Channel: channel, Post: client, Memory: &shelf{kept: map[string][]byte{}}, Printer: texts.For("ru"),
+		Guild: guild, Channel: channel, Post: client, Memory: &shelf{kept: map[string][]byte{}}, Printer: func() *i18n.Printer { return texts.For("ru") },
 		Summary: func(r *reconcile.Report) notify.Run { return notify.Run{ID: r.Run.ID, State: r.Run.State} },
 	})
 	run := running(7)

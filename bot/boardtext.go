@@ -83,17 +83,17 @@ func (b *Board) lines(r *reconcile.Report) (alerts, others []boardLine) {
 			continue
 		}
 		line := boardLine{member: d.Member, main: mainOf(scene.Auth, d.Member), at: time.Now()}
-		args := i18n.Args{"Category": b.cfg.Printer.Category(d.Category)}
+		args := i18n.Args{"Category": b.cfg.Printer().Category(d.Category)}
 		if d.Alarming.Empty() {
 			names, ids := roleNames(scene.Guild.Roles, d.Held)
-			args["Roles"], line.roles = b.cfg.Printer.List(names), ids
-			line.text = b.cfg.Printer.T(i18n.BoardFinding, args)
+			args["Roles"], line.roles = b.cfg.Printer().List(names), ids
+			line.text = b.cfg.Printer().T(i18n.BoardFinding, args)
 			others = append(others, line)
 			continue
 		}
 		names, ids := roleNames(scene.Guild.Roles, d.Alarming)
-		args["Roles"], line.roles = b.cfg.Printer.List(names), ids
-		line.text = b.cfg.Printer.T(i18n.BoardAlert, args) + " " + b.cameTo(r, d)
+		args["Roles"], line.roles = b.cfg.Printer().List(names), ids
+		line.text = b.cfg.Printer().T(i18n.BoardAlert, args) + " " + b.cameTo(r, d)
 		alerts = append(alerts, line)
 		told = append(told, d.Member)
 	}
@@ -124,29 +124,29 @@ func (b *Board) cameTo(r *reconcile.Report, d *audit.Decision) string {
 			if i := slices.IndexFunc(r.Look.Scene.Guild.Roles, func(r audit.Role) bool { return r.ID == a.Role }); i >= 0 {
 				role = inert(r.Look.Scene.Guild.Roles[i].Name)
 			}
-			if text := b.cfg.Printer.Hold(by.String(), role); a.Member == d.Member && !slices.Contains(why, text) {
+			if text := b.cfg.Printer().Hold(by.String(), role); a.Member == d.Member && !slices.Contains(why, text) {
 				why = append(why, text)
 			}
 		}
 	}
 	if len(why) > 0 {
-		return b.cfg.Printer.T(i18n.BoardHeld, i18n.Args{"Why": strings.Join(why, "; ")})
+		return b.cfg.Printer().T(i18n.BoardHeld, i18n.Args{"Why": strings.Join(why, "; ")})
 	}
-	return b.cfg.Printer.T(i18n.BoardLeft)
+	return b.cfg.Printer().T(i18n.BoardLeft)
 }
 
 // outcome says what was done to somebody, and what came of it.
 func (b *Board) outcome(scene *audit.Scene, o audit.Outcome) string {
 	role := ""
 	if o.Action.Role != 0 {
-		role = b.cfg.Printer.T(i18n.NotifyRoleGone)
+		role = b.cfg.Printer().T(i18n.NotifyRoleGone)
 		if i := slices.IndexFunc(scene.Guild.Roles, func(r audit.Role) bool { return r.ID == o.Action.Role }); i >= 0 {
 			role = inert(scene.Guild.Roles[i].Name)
 		}
 	}
-	text := b.cfg.Printer.T(i18n.BoardOutcome, i18n.Args{"Kind": b.cfg.Printer.Kind(o.Action.Kind, role), "Result": b.cfg.Printer.Result(o.Result)})
+	text := b.cfg.Printer().T(i18n.BoardOutcome, i18n.Args{"Kind": b.cfg.Printer().Kind(o.Action.Kind, role), "Result": b.cfg.Printer().Result(o.Result)})
 	if o.Code != "" && o.Result != audit.Done {
-		what, _ := b.cfg.Printer.Code(o.Code)
+		what, _ := b.cfg.Printer().Code(o.Code)
 		text += " (" + what + ")"
 	}
 	return text
@@ -158,27 +158,36 @@ var troubleKeys = map[string]i18n.Key{
 	TroubleLost: i18n.BoardLost, TroubleBack: i18n.BoardBack, TroubleReach: i18n.BoardReach, TroubleLook: i18n.BoardLook,
 	TroubleLookOver: i18n.BoardLookOver, TroubleGaveUp: i18n.BoardGaveUp, TroubleFight: i18n.BoardFight, TroubleAuditLog: i18n.BoardAuditLog, TroubleStore: i18n.BoardStore,
 	TroubleEntries: i18n.BoardEntries, TroubleAuth: i18n.BoardAuth, TroubleAuthBack: i18n.BoardAuthBack, TroubleAuthWait: i18n.BoardAuthWait,
-	TroubleRun: i18n.BoardRun, TroubleGateway: i18n.BoardGateway, TroubleWebhook: i18n.BoardWebhook,
+	TroubleRun: i18n.BoardRun, TroubleGateway: i18n.BoardGateway, TroubleWebhook: i18n.BoardWebhook, TroubleOverdue: i18n.ScheduleLateTitle,
+	TroubleRule: i18n.RuleFailed, TroubleRules: i18n.RuleFile, TroubleDropped: i18n.RuleDropped,
 }
 
 // detailed are the troubles whose detail is for people; the details of the others are in the log.
-var detailed = []string{TroubleReach, TroubleFight, TroubleRun, TroubleDrift, TroubleOverflow, TroubleSlow}
+var detailed = []string{TroubleReach, TroubleFight, TroubleRun, TroubleDrift, TroubleOverflow, TroubleSlow, TroubleOverdue, TroubleRule, TroubleRules}
 
 // trouble is a line about something that goes wrong.
 func (b *Board) trouble(code, detail string, again int) boardLine {
 	key, known := troubleKeys[code]
 	text := inert(code)
 	if known {
-		text = b.cfg.Printer.T(key)
+		text = b.cfg.Printer().T(key)
+	}
+	if code == TroubleRejoins {
+		var l boardLine
+		var times int
+		if _, err := fmt.Sscan(detail, &l.member, &times); err == nil {
+			l.text = b.cfg.Printer().N(i18n.BoardRejoins, times)
+			return l
+		}
 	}
 	if code == TroubleReach && detail == "" {
-		text = b.cfg.Printer.T(i18n.BoardReachBack)
+		text = b.cfg.Printer().T(i18n.BoardReachBack)
 	}
 	if detail != "" && slices.Contains(detailed, code) {
 		text += " (" + inert(cutTo(detail, 300)) + ")"
 	}
 	if again > 0 {
-		text += " " + b.cfg.Printer.N(i18n.BoardAgain, again)
+		text += " " + b.cfg.Printer().N(i18n.BoardAgain, again)
 	}
 	return boardLine{text: text}
 }
@@ -197,7 +206,7 @@ func (b *Board) show(ctx context.Context, lines []boardLine) []string {
 		}
 		shown[i] = person(l.member, l.main) + ": " + l.text
 		if actor := givers[i]; actor != 0 {
-			shown[i] += " " + b.cfg.Printer.T(i18n.BoardGiven, i18n.Args{"Actor": fmt.Sprintf("<@%d> `%d`", actor, actor)})
+			shown[i] += " " + b.cfg.Printer().T(i18n.BoardGiven, i18n.Args{"Actor": fmt.Sprintf("<@%d> `%d`", actor, actor)})
 		}
 	}
 	return shown
@@ -260,13 +269,13 @@ const entryLate = 2 * time.Second
 
 // lineMessage is a message of lines that cannot wait.
 func (b *Board) lineMessage(ctx context.Context, alerts, troubles []boardLine, dropped int) notify.Message {
-	m := notify.Message{Title: b.cfg.Printer.T(i18n.BoardTrouble), Tone: notify.Held, At: time.Now()}
+	m := notify.Message{Title: b.cfg.Printer().T(i18n.BoardTrouble), Tone: notify.Held, At: time.Now()}
 	if len(alerts) > 0 {
-		m.Title, m.Tone = b.cfg.Printer.N(i18n.BoardAlerts, len(alerts)), notify.Trouble
+		m.Title, m.Tone = b.cfg.Printer().N(i18n.BoardAlerts, len(alerts)), notify.Trouble
 	}
 	m.Text = bulleted(slices.Concat(b.show(ctx, alerts), b.show(ctx, troubles)), mostText)
 	if dropped > 0 {
-		m.Footer = b.cfg.Printer.N(i18n.BoardDropped, dropped)
+		m.Footer = b.cfg.Printer().N(i18n.BoardDropped, dropped)
 	}
 	return m
 }
@@ -274,18 +283,18 @@ func (b *Board) lineMessage(ctx context.Context, alerts, troubles []boardLine, d
 // gatheredMessage is a message of findings that could wait.
 func (b *Board) gatheredMessage(ctx context.Context, lines []boardLine, more int) notify.Message {
 	m := notify.Message{
-		Title: b.cfg.Printer.N(i18n.BoardGathered, len(lines)+more), Tone: notify.Quiet, At: time.Now(),
+		Title: b.cfg.Printer().N(i18n.BoardGathered, len(lines)+more), Tone: notify.Quiet, At: time.Now(),
 		Text: bulleted(b.show(ctx, lines), mostText),
 	}
 	if more > 0 {
-		m.Footer = b.cfg.Printer.N(i18n.BoardMore, more)
+		m.Footer = b.cfg.Printer().N(i18n.BoardMore, more)
 	}
 	return m
 }
 
 // progress is the message about a run at work.
 func (b *Board) progress(p *runPost) notify.Message {
-	t, o := b.cfg.Printer, p.run.Order
+	t, o := b.cfg.Printer(), p.run.Order
 	m := notify.Message{
 		Title: t.T(i18n.NotifyTitle, i18n.Args{"Run": p.run.ID, "State": t.RunState(storage.Running)}), Tone: notify.Acted, Text: t.T(i18n.BoardReading),
 		Fields: []notify.Field{{Name: t.T(i18n.BoardOrdered), Value: b.actor(o.Actor)}, {Name: t.T(i18n.BoardMode), Value: b.mode(o)}},
@@ -309,11 +318,11 @@ func (b *Board) mode(o storage.Order) string {
 	act, known := audit.ParseAct(o.Mode)
 	switch {
 	case o.DryRun:
-		return b.cfg.Printer.T(i18n.BoardDry)
+		return b.cfg.Printer().T(i18n.BoardDry)
 	case known:
-		return b.cfg.Printer.Act(act)
+		return b.cfg.Printer().Act(act)
 	}
-	return b.cfg.Printer.T(i18n.BoardPolicy)
+	return b.cfg.Printer().T(i18n.BoardPolicy)
 }
 
 // actor names who ordered something: a person at Discord, or whoever it was.
@@ -324,14 +333,14 @@ func (b *Board) actor(actor string) string {
 		}
 	}
 	if actor == reconcile.SystemActor || actor == "" {
-		return b.cfg.Printer.T(i18n.BoardSystem)
+		return b.cfg.Printer().T(i18n.BoardSystem)
 	}
 	return inert(actor)
 }
 
 // summary is the message about a run that ended, with those who were acted on, and whether anybody would miss it.
 func (b *Board) summary(r *reconcile.Report, err error) (m notify.Message, news bool) {
-	m = notify.Render(b.cfg.Printer, b.cfg.Summary(r))
+	m = notify.Render(b.cfg.Printer(), b.cfg.Summary(r))
 	if words := wordsOf(err); words != "" {
 		m.Text = cutTo(m.Text+" "+inert(words), mostText)
 	}
@@ -344,7 +353,7 @@ func (b *Board) summary(r *reconcile.Report, err error) (m notify.Message, news 
 	for i := range r.Decisions {
 		if d := &r.Decisions[i]; !d.Alarming.Empty() && d.Category.IsFinding() {
 			names, _ := roleNames(scene.Guild.Roles, d.Alarming)
-			alarming = append(alarming, person(d.Member, mainOf(scene.Auth, d.Member))+": "+b.cfg.Printer.List(names))
+			alarming = append(alarming, person(d.Member, mainOf(scene.Auth, d.Member))+": "+b.cfg.Printer().List(names))
 			b.isNew(d.Member, fmt.Sprint(d.Category, d.Held)) // told by this
 		}
 	}
@@ -356,7 +365,7 @@ func (b *Board) summary(r *reconcile.Report, err error) (m notify.Message, news 
 		lines []string
 	}{{i18n.BoardAlarming, alarming}, {i18n.BoardTouched, done}} {
 		if len(f.lines) > 0 {
-			m.Fields = append(m.Fields, notify.Field{Name: b.cfg.Printer.T(f.name), Value: b.some(f.lines)})
+			m.Fields = append(m.Fields, notify.Field{Name: b.cfg.Printer().T(f.name), Value: b.some(f.lines)})
 		}
 	}
 	return m, news
@@ -368,13 +377,13 @@ func (b *Board) some(lines []string) string {
 	for ; n > 0; n-- {
 		text := strings.Join(lines[:n], "\n")
 		if more := len(lines) - n; more > 0 {
-			text += "\n" + b.cfg.Printer.N(i18n.BoardMore, more)
+			text += "\n" + b.cfg.Printer().N(i18n.BoardMore, more)
 		}
 		if len([]rune(text)) <= mostField {
 			return text
 		}
 	}
-	return b.cfg.Printer.N(i18n.BoardMore, len(lines))
+	return b.cfg.Printer().N(i18n.BoardMore, len(lines))
 }
 
 // bulleted puts each line on its own, as many whole ones as fit.

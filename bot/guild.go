@@ -24,8 +24,9 @@ type Guild struct {
 	count   *counters
 	entries *explained
 
-	wake  chan struct{} // something came into the inbox
-	reach chan struct{} // the bot's place may have changed
+	wake   chan struct{} // something came into the inbox
+	reach  chan struct{} // the bot's place may have changed
+	blocks blockNews
 
 	mu         sync.Mutex
 	privileged map[snowflake.ID]struct{}  // roles that the policy names

@@ -138,6 +138,19 @@ func (b *inbox) prompt(ids []snowflake.ID, now time.Time) {
 	}
 }
 
+// urgent marks members who need no quiet and go before all others.
+func (b *inbox) urgent(ids []snowflake.ID, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, id := range ids {
+		b.put(id, now, false)
+		if m := b.marks[id]; m != nil && !m.urgent {
+			m.urgent = true
+			b.settle(m, now)
+		}
+	}
+}
+
 func (b *inbox) put(id snowflake.ID, now time.Time, quiet bool) {
 	if b.closed || id == 0 {
 		return

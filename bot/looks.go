@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -33,6 +34,7 @@ func (g *Guild) dispatch(ctx context.Context) error {
 	for ctx.Err() == nil {
 		g.absorb()
 		g.triage()
+		g.lookAtBlocks(ctx)
 		b, next := g.next(room{urgent: urgent < looksUrgent, others: others < looksOthers, hold: g.runner.about()})
 		if len(b.ids) > 0 {
 			if b.ahead = b.urgent && urgent < looksUrgent; b.ahead {
@@ -94,7 +96,7 @@ func (g *Guild) next(r room) (batch, time.Time) {
 	return b, next
 }
 
-// triage lets those go first who hold a privileged role, or were just given one, and turns an overflow into a look at everybody.
+// triage lets those go first who are blocked, who hold a privileged role, or were just given one, and turns an overflow into a look at everybody.
 func (g *Guild) triage() {
 	if n := g.box.overflown(); n > 0 {
 		g.trouble(TroubleOverflow, counted(n, "member"))
@@ -116,6 +118,9 @@ func (g *Guild) triage() {
 const noQuiet = audit.Privileged &^ audit.MentionEveryone
 
 func (g *Guild) isUrgent(member snowflake.ID) bool {
+	if g.cfg.Line.IsBlocked(member) {
+		return true
+	}
 	held, roles := g.cfg.Sight.Holds(member)
 	for i := range held.All() {
 		if i < len(roles) && g.isPrivileged(roles[i]) {
@@ -302,6 +307,9 @@ func (g *Guild) told(r *reconcile.Report) {
 
 // tellOutcomes tells of what people must mend.
 func (g *Guild) tellOutcomes(r *reconcile.Report) {
+	for _, back := range r.Rejoins {
+		g.trouble(TroubleRejoins, fmt.Sprintf("%d %d", back.Member, back.Times))
+	}
 	for _, a := range r.Plan.Actions {
 		if slices.ContainsFunc(a.Held, func(by audit.By) bool { return by.String() == codeFight }) {
 			g.fight(a.Action)

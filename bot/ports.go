@@ -13,6 +13,7 @@ import (
 
 	"gatecamp/audit"
 	"gatecamp/audit/reconcile"
+	"gatecamp/enforcement"
 	"gatecamp/storage"
 )
 
@@ -24,6 +25,9 @@ type Line interface {
 	TakeOver(ctx context.Context, id int64) (storage.Run, error)
 	Recover(ctx context.Context, guilds reconcile.Guilds) (settled int, err error)
 	BlockedPresent(ctx context.Context, guilds reconcile.LiveGuilds) ([]snowflake.ID, error)
+	// IsBlocked says what is known in process; it waits for nobody.
+	IsBlocked(member snowflake.ID) bool
+	DiscordIDs(ctx context.Context, sub enforcement.Subject) ([]snowflake.ID, error)
 }
 
 // Sight is what is known of the guild besides its picture.
@@ -75,6 +79,7 @@ const (
 	TroubleLookOver = "look_recovered"        // looks end well again
 	TroubleGaveUp   = "gave_up"               // what was to be done to a member failed too often; it is left to the next event or sweep
 	TroubleFight    = "fight"                 // somebody gives back what we take; both stopped for that member and role
+	TroubleRejoins  = "blocked_rejoins"       // a blocked member comes back again and again; each time another one
 	TroubleAuditLog = "audit_log"             // Discord's audit log could not be read; who granted a role may be unknown
 	TroubleStore    = "store"                 // our own database cannot be written; nothing is done until it can
 	TroubleEntries  = "audit_entries_missing" // many role changes come without an entry in the audit log
@@ -84,6 +89,10 @@ const (
 	TroubleRun      = "run_failed"            // a run could not be begun or ended with an error
 	TroubleGateway  = "gateway_silent"        // a connection looked alive and was not; it was closed, to be resumed
 	TroubleWebhook  = "webhook_dead"          // the webhook for summaries is gone
+	TroubleRule     = "rule_failed"           // a rule failed too often and is off
+	TroubleRules    = "rules_file"            // the file with the rules has a mistake; the rules stay as they were
+	TroubleDropped  = "rules_dropped"         // more happened than rules could look at
+	TroubleOverdue  = "overdue"               // no audit has succeeded for twice the time between two
 )
 
 // Config says what a Guild works with and how patient it is. The zero durations and numbers are replaced by the defaults.

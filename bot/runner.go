@@ -41,6 +41,9 @@ type runner struct {
 	stop    context.CancelCauseFunc // of the running one
 	wish    wish
 	last    time.Time // when the last look at everybody that we ordered ended
+
+	ordering sync.Mutex // held while a look at everybody is ordered
+	own      int64      // the last one that we ordered
 }
 
 // wish is a look at everybody that was asked for and has not begun.
@@ -188,9 +191,7 @@ func (r *runner) catch(ctx context.Context, w wish) error {
 		}
 	}
 	r.g.count.with(func(s *Stats) { s.CatchUps++ })
-	run, err := r.g.cfg.Line.Order(ctx, storage.Order{
-		Kind: reconcile.KindCatchUp, Actor: reconcile.SystemActor, Origin: "event", Deadline: time.Now().Add(r.g.cfg.Deadline),
-	})
+	run, err := r.order(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			r.g.cfg.Log.ErrorContext(ctx, "run not ordered", "guild", r.g.cfg.Guild, "why", w.cause.String(), "error", err)
@@ -200,6 +201,26 @@ func (r *runner) catch(ctx context.Context, w wish) error {
 		return nil
 	}
 	return r.perform(ctx, run, w)
+}
+
+// order orders a look at everybody, and remembers that it is ours.
+func (r *runner) order(ctx context.Context) (storage.Run, error) {
+	r.ordering.Lock()
+	defer r.ordering.Unlock()
+	run, err := r.g.cfg.Line.Order(ctx, storage.Order{
+		Kind: reconcile.KindCatchUp, Actor: reconcile.SystemActor, Origin: "event", Deadline: time.Now().Add(r.g.cfg.Deadline),
+	})
+	if err == nil {
+		r.own = run.ID
+	}
+	return run, err
+}
+
+// ordered reports whether a look at everybody is ours. It waits for one that is being ordered: whoever sees it in storage asks in time.
+func (r *runner) ordered(id int64) bool {
+	r.ordering.Lock()
+	defer r.ordering.Unlock()
+	return r.own == id
 }
 
 // report takes a report on everybody out of those that wait.

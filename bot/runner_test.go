@@ -215,6 +215,27 @@ func TestWhatAnEarlierProcessLeftIsTakenUp(t *testing.T) {
 	})
 }
 
+func TestALookThatThisProcessOrderedIsNotTakenForAnEarlierOnes(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.left(storage.Order{Kind: reconcile.KindLive}, storage.Running, "", 3*time.Second) // its process may live: it is asked after again
+		var own storage.RunState
+		w.onSweep = func(ctx context.Context, run storage.Run) (*reconcile.Report, error) {
+			if run.Order.Kind == reconcile.KindCatchUp {
+				if err := rest(ctx, 20*time.Second); err != nil { // between the order and the first sign of life
+					return nil, err
+				}
+				own = w.state(run.ID)
+			}
+			return verdict(audit.Healthy), nil
+		}
+		w.begin()
+		w.pass(30 * time.Second)
+		if own != storage.Pending {
+			t.Errorf("the look that was just ordered is %v", own)
+		}
+	})
+}
+
 func TestAReportThatWaitsStandsForTheLookAtEverybodyWhileNothingMayChange(t *testing.T) {
 	inBubble(t, func(w *world) {
 		report := w.left(storage.Order{Kind: reconcile.KindLive, DryRun: true}, storage.Pending, "", 0)

@@ -66,6 +66,8 @@ func (g *Guild) takeUp(ctx context.Context) (again bool, err error) {
 		switch {
 		case run.Order.Kind == reconcile.KindSnapshot, run.State == storage.Interrupted && run.Error == interruptedByPerson:
 			continue
+		case run.Order.Kind == reconcile.KindCatchUp && g.runner.ordered(run.ID): // ordered since this process began
+			continue
 		case run.Order.Kind == reconcile.KindCatchUp:
 			// Another look at everybody is on its way; this one is over.
 			err = g.giveUp(ctx, run)

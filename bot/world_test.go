@@ -13,6 +13,7 @@ import (
 
 	"gatecamp/audit"
 	"gatecamp/audit/reconcile"
+	"gatecamp/enforcement"
 	"gatecamp/storage"
 )
 
@@ -288,6 +289,17 @@ func (s *stubLine) Recover(context.Context, reconcile.Guilds) (int, error) {
 	defer s.mu.Unlock()
 	s.recovers++
 	return 0, nil
+}
+
+func (s *stubLine) IsBlocked(member snowflake.ID) bool {
+	w := (*world)(s)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Contains(w.blocked, member)
+}
+
+func (s *stubLine) DiscordIDs(_ context.Context, sub enforcement.Subject) ([]snowflake.ID, error) {
+	return []snowflake.ID{snowflake.ID(sub.ID)}, nil
 }
 
 func (s *stubLine) BlockedPresent(context.Context, reconcile.LiveGuilds) ([]snowflake.ID, error) {

@@ -111,7 +111,11 @@ func (x *call) statusGates(ctx context.Context, a *answer) error {
 	case err != nil:
 		return err
 	default:
-		held = append(held, "🔓 "+x.T(i18n.StatusReleased, i18n.Args{"Run": ack.Run, "By": whoWords(ack.Actor), "At": stamp(ack.At)}))
+		sign, released := "🔓 ", i18n.StatusReleased
+		if len(ack.Kinds) == 0 {
+			sign, released = "🔒 ", i18n.StatusReleasedReports
+		}
+		held = append(held, sign+x.T(released, i18n.Args{"Run": ack.Run, "By": whoWords(ack.Actor), "At": stamp(ack.At), "Kinds": strings.ReplaceAll(x.kindsWords(ack.Kinds), "\n", ", ")}))
 	}
 	p, err := x.cfg.Store.Paused(ctx, x.guild)
 	switch {

@@ -284,8 +284,10 @@ func TestAnOldOrPartialReportReleasesNothing(t *testing.T) {
 	want(t, r.run(dara, "acknowledge").text(), "There is no report")
 }
 
-func TestAboveTwentyFiveMembersTheLabelHasToBeTyped(t *testing.T) {
-	r := newRig(t)
+// crowded is a card about thirty members, whose label has to be typed.
+func crowded(t *testing.T, change ...func(*Config)) (*rig, message) {
+	t.Helper()
+	r := newRig(t, change...)
 	for i := range 25 {
 		m := r.guild.pic.Members[40]
 		m.ID = snowflake.ID(5001 + i)
@@ -295,7 +297,11 @@ func TestAboveTwentyFiveMembersTheLabelHasToBeTyped(t *testing.T) {
 	r.grant(dara, audit.RightRun, audit.RightApply)
 	r.run(dara, "audit run", "mode", "strip")
 	r.must(r.c.PlanCard(t.Context(), guildID, r.perform()))
-	card := r.posted(adminChannel)[0]
+	return r, r.posted(adminChannel)[0]
+}
+
+func TestAboveTwentyFiveMembersTheLabelHasToBeTyped(t *testing.T) {
+	r, card := crowded(t)
 	modal := r.press(dara, card, "Strip 30 members")
 	if c := modal.Modal.Components; len(c) != 1 || c[0].Description != `Type: "Strip 30 members"` {
 		t.Fatalf("the modal is %+v", modal.Modal)
@@ -344,7 +350,7 @@ func TestAReportTellsWhatThePolicyWants(t *testing.T) {
 	if run.Order.Mode != "" || !run.Order.DryRun {
 		t.Errorf("the order is %+v", run.Order)
 	}
-	want(t, r.run(dara, "audit findings").text(), "policy: take the managed roles")
+	want(t, r.run(dara, "audit findings").text(), "wanted: take the managed roles")
 }
 
 func TestTheStoredPlanIsShownAsACardByApply(t *testing.T) {

@@ -29,6 +29,8 @@ type call struct {
 	manages bool // holds Manage Server, or Administrator
 	locale  string
 	path    string // "audit run"; of a press that of the command which made the card
+	route   string // as the guard knows it
+	looked  lookedAt
 	given   map[string]given
 	page    int // of a list, from 1
 	line    *line

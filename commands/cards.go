@@ -207,6 +207,7 @@ func (x *call) pagePressed(ctx context.Context, ref, page string) error {
 	case err != nil:
 		return err
 	case card.Invoker != x.caller.Discord:
+		x.unconfirmed(card.ID)
 		return refuse("not_yours", x.T(i18n.FrameNotYours), "")
 	case !x.now().Before(card.Expires):
 		return problem.New(problem.Usage, x.T(i18n.FrameListOver), x.T(i18n.FrameAskAgain))
@@ -216,6 +217,7 @@ func (x *call) pagePressed(ctx context.Context, ref, page string) error {
 
 // forged is the answer to a reference that means nothing here: made up, of another guild, or on another message than its own.
 func (x *call) forged() error {
+	x.unconfirmed("")
 	return refuse("unknown_button", x.T(i18n.FrameForged), x.T(i18n.FrameAskAgain))
 }
 
@@ -252,6 +254,7 @@ func (x *call) tooLate(card storage.Card) error {
 
 // over closes a card whose time is over, and greys its buttons out.
 func (x *call) over(ctx context.Context, k posted) error {
+	x.unconfirmed(k.ID)
 	card, err := x.cfg.Store.UseCard(ctx, x.guild, k.ID, outcomeExpired, "system", x.now())
 	if err == nil || errors.Is(err, storage.ErrConflict) {
 		if card.Outcome == outcomeExpired {
@@ -320,6 +323,7 @@ func (x *call) submit(ctx context.Context, i discord.ModalSubmitInteraction) {
 	}
 	kind := x.kinds[k.Kind]
 	if phrase := kind.label(x.Printer, k); k.args.Members > phraseAbove && !samePhrase(i.Data.Text(inputPhrase), cut(phrase, 80)) {
+		x.unconfirmed(k.ID)
 		x.fail(ctx, nil, problem.New(problem.Usage, x.T(i18n.FramePhraseWrong, i18n.Args{"Typed": quoted(i.Data.Text(inputPhrase))}), x.T(i18n.FramePhraseText, i18n.Args{"Phrase": phrase})))
 		return
 	}
@@ -341,6 +345,7 @@ func samePhrase(typed, phrase string) bool {
 func (x *call) mayPress(ctx context.Context, k posted) error {
 	err := x.may(ctx, x.kinds[k.Kind].need(k))
 	if l, is := errors.AsType[*lacking](err); is && k.Invoker != x.caller.Discord {
+		x.unconfirmed(k.ID)
 		l.What = joinLines(x.T(i18n.FrameNotYourCard, i18n.Args{"Invoker": mentionMember(k.Invoker)}), l.What)
 	}
 	return err

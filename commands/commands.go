@@ -19,6 +19,8 @@ import (
 	"github.com/disgoorg/disgo/events"
 	"github.com/disgoorg/snowflake/v2"
 
+	"gatecamp/enforcement"
+	"gatecamp/enforcement/rules"
 	"gatecamp/i18n"
 )
 
@@ -32,6 +34,8 @@ type Config struct {
 	Now    func() time.Time // the clock; time.Now if nil
 
 	Guard       func(ctx context.Context, a Attempt) *Denial // asked before anything else; may be nil
+	Record      func(enforcement.Incident)                   // told what came of each attempt that the guard let through; must not wait; may be nil
+	Blocks      Keeper                                       // of /block
 	RunsPerUser int                                          // accepted runs in 24 h; 0 does not ask
 	RunDeadline time.Duration                                // of an ordered run; 60 min if zero
 	AtOnce      int                                          // how many interactions are worked on at once; 32 if zero
@@ -42,7 +46,9 @@ type Attempt struct {
 	Guild, User, Channel snowflake.ID
 	Roles                []snowflake.ID
 	Kind                 AttemptKind
-	Command              string // "audit run"; empty: a button or a modal
+	Command              string         // "audit run"; empty: a button or a modal
+	Route                string         // as rules and the fail mode know it, see RouteOf
+	Options              map[string]any // the numbers that were given, by option; nil: none
 }
 
 // AttemptKind says what somebody did. The list is closed.
@@ -58,8 +64,13 @@ const (
 
 // Denial is the guard's no.
 type Denial struct {
-	Text   string // what the person is told; empty: that they may not use gatecamp here
-	Silent bool   // nothing is said at all
+	Reason    string    // why, as whoever blocked wrote it
+	Message   string    // for the person, where the block or the rule has words of its own
+	Rule      string    // that made the block; empty: a person did
+	Block     int64     // its number; zero: none, or it is not stored yet
+	Until     time.Time // its end; zero: it does not end by itself
+	Appeal    string    // whom to ask; empty: a general sentence
+	Unchecked bool      // there may be no block: it could not be found out, and this is not done on a guess
 }
 
 const (
@@ -88,6 +99,7 @@ type Commands struct {
 	counted counts
 
 	whyAsked allowance // of /why
+	denials  allowance // of presses that are refused in words
 	alive    alive     // cards that only whoever asked sees, and that can be edited while their token lives
 	recent   recent
 }
@@ -110,7 +122,8 @@ func New(cfg Config) *Commands {
 	}
 	c := &Commands{
 		cfg: cfg, log: cfg.Log, list: all(), menus: menus(), kinds: cardKinds(), whyAsked: allowance{most: whyMost, within: whyWithin},
-		busy: make(chan struct{}, cfg.AtOnce), typing: make(chan struct{}, typingAtOnce), turned: make(chan struct{}, cfg.AtOnce),
+		denials: allowance{most: denialMost, within: denialWithin},
+		busy:    make(chan struct{}, cfg.AtOnce), typing: make(chan struct{}, typingAtOnce), turned: make(chan struct{}, cfg.AtOnce),
 	}
 	c.base, c.end = context.WithCancel(context.Background())
 	return c
@@ -231,6 +244,7 @@ func (c *Commands) recovered(ctx context.Context, x *call) {
 		return
 	}
 	ref := reference()
+	x.looked.outcome = rules.OutcomeError
 	c.counted.failed.Add(1)
 	c.log.ErrorContext(ctx, "panic in a command", "reference", ref, "command", x.path, "guild", x.guild, "user", x.caller.Discord, "panic", x.line.scrub(r), "stack", string(debug.Stack()))
 	x.apologise(ctx, ref)

@@ -10,6 +10,7 @@ import (
 	"github.com/disgoorg/disgo/discord"
 	"github.com/disgoorg/disgo/events"
 
+	"gatecamp/enforcement/rules"
 	"gatecamp/i18n"
 	"gatecamp/internal/problem"
 	"gatecamp/storage"
@@ -20,10 +21,11 @@ func (c *Commands) handle(ctx context.Context, e *events.InteractionCreate) {
 	guild := id(e.GuildID())
 	house, served := c.cfg.Guilds.Guild(guild)
 	x := c.newCall(e, house)
+	defer c.record(x)
 	defer c.recovered(ctx, x)
 	kind, path := whatIs(e.Interaction)
-	x.path = path
-	if !c.guarded(ctx, x, kind) {
+	x.path, x.route = path, RouteOf(e.Interaction)
+	if !c.guarded(ctx, x, kind, e.Interaction) {
 		return
 	}
 	// A copy that a user installed for themselves runs where the bot is not, and on nobody's authority.
@@ -35,6 +37,7 @@ func (c *Commands) handle(ctx context.Context, e *events.InteractionCreate) {
 		x.report(ctx, x.line.tell(ctx, answer{tone: toneNo, text: x.T(i18n.FrameNotServed)}))
 		return
 	}
+	x.looked.kind, x.looked.let = kind, true
 	switch i := e.Interaction.(type) {
 	case discord.ApplicationCommandInteraction:
 		x.command(ctx, i.Data)
@@ -66,24 +69,18 @@ func whatIs(i discord.Interaction) (AttemptKind, string) {
 func pathOf(path string) string { return strings.ReplaceAll(strings.TrimPrefix(path, "/"), "/", " ") }
 
 // guarded asks the guard, and says its no.
-func (c *Commands) guarded(ctx context.Context, x *call, kind AttemptKind) bool {
+func (c *Commands) guarded(ctx context.Context, x *call, kind AttemptKind, e discord.Interaction) bool {
 	if c.cfg.Guard == nil {
 		return true
 	}
-	no := c.cfg.Guard(ctx, Attempt{Guild: x.guild, User: x.caller.Discord, Channel: x.channel, Roles: x.caller.Roles, Kind: kind, Command: x.path})
-	switch {
-	case no == nil:
+	no := c.cfg.Guard(ctx, Attempt{
+		Guild: x.guild, User: x.caller.Discord, Channel: x.channel, Roles: x.caller.Roles, Kind: kind, Command: x.path, Route: x.route,
+		Options: numbersOf(e),
+	})
+	if no == nil {
 		return true
-	case kind == Typing:
-		x.line.choices(ctx, nil)
-	case no.Silent:
-	default:
-		text := no.Text
-		if text == "" {
-			text = x.T(i18n.FrameDenied)
-		}
-		x.report(ctx, x.line.tell(ctx, answer{tone: toneNo, text: text}))
 	}
+	x.deny(ctx, kind, no)
 	return false
 }
 
@@ -102,6 +99,7 @@ func (x *call) command(ctx context.Context, data discord.ApplicationCommandInter
 	}
 	d := x.find(x.path)
 	if d == nil { // a definition that is older than we are
+		x.looked.outcome = rules.OutcomeUserError
 		x.report(ctx, x.line.tell(ctx, answer{tone: toneWarn, text: x.T(i18n.FrameUnknownCommand)}))
 		return
 	}
@@ -163,6 +161,7 @@ func (x *call) fail(ctx context.Context, d *deed, err error) {
 	// The person is told also where the work took too long.
 	ctx, end := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer end()
+	x.cameTo(err)
 	p, known := errors.AsType[*problem.Problem](err)
 	if !known {
 		ref := reference()
@@ -217,13 +216,7 @@ func (x *call) noteRefusal(ctx context.Context, d *deed, err error) {
 		return // Admit has recorded it
 	}
 	v := x.attempt(d)
-	v.Refusal = "refused"
-	if l, is := errors.AsType[*lacking](err); is {
-		v.Refusal = l.code
-	}
-	if c, is := errors.AsType[*coded](err); is {
-		v.Refusal = c.code
-	}
+	v.Refusal = refusalCode(err)
 	if v.Command == "" {
 		v.Command = "button"
 	}

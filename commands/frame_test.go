@@ -66,7 +66,10 @@ func TestRunsAreRefusedPolitelyWhenTheAllowanceIsUsedUp(t *testing.T) {
 func TestTheGuardIsAskedBeforeRightsAndDatabase(t *testing.T) {
 	var asked []Attempt
 	r := newRig(t, func(c *Config) {
-		c.Guard = func(_ context.Context, a Attempt) *Denial { asked = append(asked, a); return &Denial{Text: "not you"} }
+		c.Guard = func(_ context.Context, a Attempt) *Denial {
+			asked = append(asked, a)
+			return &Denial{Reason: "not you"}
+		}
 	})
 	r.grant(dara, audit.RightRun)
 	s := r.run(dara, "audit run")
@@ -177,9 +180,9 @@ func TestAnActingRunIsRefusedWhileTheLockIsOn(t *testing.T) {
 }
 
 // carded is a guild where dara ordered a run with an action, which has ended; its card is in the admin channel.
-func carded(t *testing.T, mode string) (*rig, message) {
+func carded(t *testing.T, mode string, change ...func(*Config)) (*rig, message) {
 	t.Helper()
-	r := newRig(t)
+	r := newRig(t, change...)
 	r.released()
 	r.grant(dara, audit.RightRun, audit.RightApply, audit.RightRemove)
 	r.run(dara, "audit run", "mode", mode)

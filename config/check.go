@@ -10,12 +10,15 @@ import (
 	"time"
 	"unicode"
 
+	"gatecamp/internal/secret"
 	"gatecamp/schedule"
 )
 
 // What the addresses must look like. No check says more than yes or no: url.Parse's errors hold the address with its password.
 const (
 	authForm = "mysql://USER:PASSWORD@HOST:PORT/NAME, postgres://USER:PASSWORD@HOST:PORT/NAME, sqlite:FILE or snapshot:FILE " +
+		"(special characters of a password are written percent-encoded: # is %23, @ is %40, / is %2F)"
+	authNotifyForm = "mysql://USER:PASSWORD@HOST:PORT/NAME, postgres://USER:PASSWORD@HOST:PORT/NAME or sqlite:FILE " +
 		"(special characters of a password are written percent-encoded: # is %23, @ is %40, / is %2F)"
 	databaseForm = "postgres://USER:PASSWORD@HOST:PORT/NAME, or unset for SQLite " +
 		"(special characters of a password are written percent-encoded: # is %23, @ is %40, / is %2F)"
@@ -75,6 +78,9 @@ func isAuth(v string) bool {
 	return isServer(v, "mysql", "postgres", "postgresql")
 }
 
+// isAuthServer accepts what can be written to: a snapshot cannot.
+func isAuthServer(v string) bool { return isAuth(v) && !strings.HasPrefix(v, "snapshot:") }
+
 func isDatabase(v string) bool { return isServer(v, "postgres", "postgresql") }
 
 func isRedis(v string) bool {
@@ -133,4 +139,44 @@ func isLoopback(address string) bool {
 	}
 	ip, err := netip.ParseAddr(u.Hostname())
 	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// isEvents refuses what is a slip of the pen: no file is called "STDOUT" or "-".
+func isEvents(v string) bool {
+	return v == "stdout" || (v != "-" && !strings.EqualFold(v, "stdout") && !strings.EqualFold(v, "stderr") && !strings.HasSuffix(v, "/"))
+}
+
+func isServiceName(v string) bool { return len(v) <= 256 && strings.TrimSpace(v) == v }
+
+func isHeaders(v string) bool {
+	_, ok := parseHeaders(v)
+	return ok
+}
+
+// parseHeaders reads headers as OpenTelemetry writes them into one variable.
+// https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables
+func parseHeaders(v string) (map[string]secret.String, bool) {
+	all := map[string]secret.String{}
+	for pair := range strings.SplitSeq(v, ",") {
+		name, value, both := strings.Cut(pair, "=")
+		name, err := url.PathUnescape(strings.TrimSpace(name))
+		value, wrong := url.PathUnescape(strings.TrimSpace(value))
+		if !both || err != nil || wrong != nil || name == "" || strings.ContainsFunc(name+value, unicode.IsControl) || strings.ContainsAny(name, " :") {
+			return nil, false
+		}
+		all[name] = secret.New(value)
+	}
+	return all, true
+}
+
+// OTLP is where logs go by OTLP, with the headers; an empty address: nowhere.
+func (c *Config) OTLP() (address string, headers map[string]secret.String) {
+	address = c.OTLPLogs
+	if address == "" && c.OTLPEndpoint != "" {
+		address = strings.TrimSuffix(c.OTLPEndpoint, "/") + "/v1/logs"
+	}
+	if c.OTLPHeaders.IsSet() {
+		headers, _ = parseHeaders(c.OTLPHeaders.Reveal()) // checked when it was read
+	}
+	return address, headers
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/disgoorg/snowflake/v2"
 
+	"gatecamp/enforcement"
 	"gatecamp/internal/secret"
 )
 
@@ -23,6 +24,7 @@ type Config struct {
 
 	AuthURL      secret.String `env:"GATECAMP_AUTH_URL"`
 	AuthInterval time.Duration `env:"GATECAMP_AUTH_INTERVAL"`
+	AuthNotify   secret.String `env:"GATECAMP_AUTH_NOTIFY_URL"` // unset: nothing is ever written to Auth
 
 	DataDir     string        `env:"GATECAMP_DATA_DIR"`
 	DatabaseURL secret.String `env:"GATECAMP_DATABASE_URL"` // unset: SQLite in DataDir
@@ -44,17 +46,29 @@ type Config struct {
 	DiscordAPITrusted bool          `env:"GATECAMP_DISCORD_API_TRUSTED"`
 	GuildsFile        string        `env:"GATECAMP_GUILDS_FILE"`
 	Guilds            []Guild       // of GuildsFile, in its order; empty without one
-	sources           map[string]Source
-	texts             map[string]string // how each value was written, secrets left out
+	RulesFile         string        `env:"GATECAMP_RULES_FILE"`
+
+	Events       string        `env:"GATECAMP_EVENTS"` // a file, or "stdout"; empty: nowhere
+	OTLPEndpoint string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
+	OTLPLogs     string        `env:"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"`
+	OTLPHeaders  secret.String `env:"OTEL_EXPORTER_OTLP_HEADERS"`
+	ServiceName  string        `env:"OTEL_SERVICE_NAME"`
+
+	sources map[string]Source
+	rules   *enforcement.Config // of RulesFile, as it was when it was read; nil without one
+	texts   map[string]string   // how each value was written, secrets left out
+	exposed []string            // files with secrets that everybody may read
 }
 
 // Guild is what one guild has of its own.
 type Guild struct {
 	ID             snowflake.ID
-	AdminChannelID snowflake.ID  // zero: none
-	WebhookURL     secret.String // unset: none
-	Schedule       string        // as schedule.ParseSpec takes it
-	Locale         string        // a language tag such as "de"; empty: the guild's own
+	AdminChannelID snowflake.ID     // zero: none
+	WebhookURL     secret.String    // unset: none
+	Schedule       string           // as schedule.ParseSpec takes it
+	Locale         string           // a language tag such as "de"; empty: the guild's own
+	Enforcement    enforcement.Mode // whether who is blocked is denied here
+	Appeal         string           // whom somebody who is blocked can ask, in words for them; empty: a general sentence
 }
 
 // Guild gives the settings of one guild: its entry in the guilds file; else, without such a file, the single settings; else
@@ -70,6 +84,9 @@ func (c *Config) Guild(id snowflake.ID) Guild {
 	}
 	return Guild{ID: id, AdminChannelID: snowflake.ID(c.AdminChannelID), WebhookURL: c.WebhookURL, Schedule: c.Schedule}
 }
+
+// Enforcement is what the rules file says, as it was when it was read; nil without such a file.
+func (c *Config) Enforcement() *enforcement.Config { return c.rules }
 
 // Source says where a value came from: "default", "environment", ".env, line 3", "file /run/secrets/token".
 type Source string

@@ -205,6 +205,12 @@ func TestBadValuesAreRefused(t *testing.T) {
 		{"GATECAMP_DISCORD_API_URL", "127.0.0.1:41000"},
 		{"GATECAMP_GUILDS_FILE", "missing.yaml"},
 		{"GATECAMP_DATA_DIR", "a\x00b"},
+		{"GATECAMP_EVENTS", "Stdout"},
+		{"GATECAMP_EVENTS", "/var/log/"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318"},
+		{"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "grpc://127.0.0.1:4317"},
+		{"OTEL_EXPORTER_OTLP_HEADERS", "Authorization: " + canary},
+		{"OTEL_SERVICE_NAME", " "},
 	} {
 		t.Run(c.name+"="+c.value, func(t *testing.T) {
 			_, err := env(c.name, c.value).load(t)
@@ -239,6 +245,9 @@ func TestGoodValuesAreTaken(t *testing.T) {
 		{"GATECAMP_TEST_ANYTHING", "1"},
 		{"GATECAMP_LOG_LEVEL", ""},
 		{"UNRELATED", "1"},
+		{"GATECAMP_EVENTS", "stdout"},
+		{"GATECAMP_EVENTS", "/var/log/gatecamp/events.jsonl"},
+		{"OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Basic%20abc,x-tenant=1"},
 	} {
 		if _, err := env(c...).load(t); err != nil {
 			t.Errorf("%v is refused: %v", c, err)
@@ -410,5 +419,22 @@ func TestShowJSONIsOneObjectWithEverySetting(t *testing.T) {
 	}
 	if s := got.Settings[0]; s.Name != "GATECAMP_DISCORD_TOKEN" || !s.Set || !s.Secret || s.Value != "[REDACTED]" || s.From != "file token" {
 		t.Errorf("the token is shown as %+v", s)
+	}
+}
+
+func TestLogsGoBelowTheEndpointOrToTheirOwn(t *testing.T) {
+	for want, pairs := range map[string][]string{
+		"":                              {},
+		"http://127.0.0.1:4318/v1/logs": {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318/"},
+		"http://127.0.0.1:9/x":          {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://127.0.0.1:9/x"},
+	} {
+		c, err := env(append(pairs, "OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Basic%20abc, x-tenant=1")...).load(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		address, headers := c.OTLP()
+		if address != want || headers["Authorization"].Reveal() != "Basic abc" || headers["x-tenant"].Reveal() != "1" || len(headers) != 2 {
+			t.Errorf("%q with %d headers, want %q", address, len(headers), want)
+		}
 	}
 }

@@ -11,12 +11,16 @@ import (
 	"github.com/goccy/go-yaml/token"
 	"golang.org/x/text/language"
 
+	"gatecamp/enforcement"
 	"gatecamp/internal/problem"
 	"gatecamp/internal/secret"
 )
 
+// mostAppeal is how long the words may be that tell whom to ask; they stand in an answer with others.
+const mostAppeal = 500
+
 // guildKeys are what an entry of the guilds file may hold.
-const guildKeys = "id, admin_channel_id, webhook_url_file, schedule, locale"
+const guildKeys = "id, admin_channel_id, webhook_url_file, schedule, locale, enforcement, appeal"
 
 // readGuilds reads the guilds file, if one is named. Its guilds take the place of GATECAMP_GUILD_IDS.
 func (l *loader) readGuilds() {
@@ -149,6 +153,14 @@ func (g *guildsFile) field(guild *Guild, key string, at *token.Token, node ast.N
 			g.complain(at, "this is no language", "write a tag such as en, de or zh-CN")
 		}
 		guild.Locale = value
+	case "enforcement":
+		if guild.Enforcement, err = enforcement.ParseMode(value); err != nil {
+			g.complain(at, "this is no mode of enforcement", "write enforce, shadow (tell, and deny nobody) or off")
+		}
+	case "appeal":
+		if guild.Appeal = value; len(value) > mostAppeal {
+			g.complain(at, fmt.Sprintf("this is longer than %d bytes", mostAppeal), "write one or two sentences")
+		}
 	default:
 		g.complain(at, "this key is not known", "the keys are "+guildKeys+"; a webhook's address goes into a file of its own")
 	}

@@ -26,9 +26,10 @@ const maxSecretFile = 64 << 10
 
 // Environment is where settings are read from.
 type Environment struct {
-	Lookup   func(name string) (string, bool)  // the real environment; it wins over the .env file
-	Names    []string                          // the names that are set in it, to find misspelt ones; nil: not looked for
-	ReadFile func(name string) ([]byte, error) // reads .env, the files of secrets and the guilds file
+	Lookup   func(name string) (string, bool)       // the real environment; it wins over the .env file
+	Names    []string                               // the names that are set in it, to find misspelt ones; nil: not looked for
+	ReadFile func(name string) ([]byte, error)      // reads .env, the files of secrets, the guilds file and the rules file
+	Mode     func(name string) (fs.FileMode, error) // who may read such a file; nil: not looked at
 }
 
 // System is the environment of this process.
@@ -38,7 +39,15 @@ func System() Environment {
 		name, _, _ := strings.Cut(pair, "=")
 		set = append(set, name)
 	}
-	return Environment{Lookup: os.LookupEnv, Names: set, ReadFile: os.ReadFile}
+	return Environment{Lookup: os.LookupEnv, Names: set, ReadFile: os.ReadFile, Mode: modeOf}
+}
+
+func modeOf(name string) (fs.FileMode, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	return info.Mode(), nil
 }
 
 // Load reads and checks every setting. A setting that is set to the empty string counts as not set. The error joins one
@@ -55,6 +64,7 @@ func Load(ctx context.Context, env Environment, needs ...Need) (Config, error) {
 	}
 	l.crossCheck()
 	l.readGuilds()
+	l.readRules()
 	return l.config, errors.Join(append(l.wrong, l.config.Validate(needs...))...)
 }
 
@@ -129,6 +139,9 @@ func (l *loader) read(s Setting) {
 	if !set {
 		value, source = s.Default, Default
 	}
+	if e, here := l.dotEnv[s.Name]; s.Secret && here && e.value == value && value != "" {
+		l.holds(dotEnvFile)
+	}
 	if value == "" {
 		return
 	}
@@ -174,6 +187,7 @@ func (l *loader) readSecret(s Setting, path string) (string, bool) {
 	case bytes.ContainsAny(text, "\r\n"):
 		l.complain(name+" names a file of several lines", "leave the secret in it and nothing else")
 	default:
+		l.holds(path)
 		return string(text), true
 	}
 	return "", false

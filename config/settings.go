@@ -48,6 +48,11 @@ var settings = []Setting{
 		Name: "GATECAMP_AUTH_INTERVAL", Default: "60s", Form: "a duration from 1s to 24h, such as 60s", Meaning: "How often Auth is compared with the last read.",
 		check: isDuration,
 	},
+	{
+		Name: "GATECAMP_AUTH_NOTIFY_URL", Secret: true, Unset: "none: nothing is ever written to Auth", Form: authNotifyForm, check: isAuthServer,
+		Meaning: "Auth's database again, with a user that may INSERT into `notifications_notification` and nothing else: who may see runs is then told behind Auth's bell what needs somebody, " +
+			"once a day for each reason.",
+	},
 	{Name: "GATECAMP_DATA_DIR", Default: "./data", Form: "a folder", Meaning: "The folder of the SQLite file `gatecamp.db` and its lock file."},
 	{
 		Name: "GATECAMP_DATABASE_URL", Secret: true, Unset: "SQLite in the data folder", Form: databaseForm,
@@ -92,7 +97,27 @@ var settings = []Setting{
 		Name: "GATECAMP_GUILDS_FILE", Unset: "none", Form: "a YAML file",
 		Meaning: "Settings of several guilds, see below; overrides the single settings.",
 	},
+	{
+		Name: "GATECAMP_RULES_FILE", Unset: "the built-in rules, which only observe", Form: "a YAML file",
+		Meaning: "How enforcement behaves, who is immune, and rules beside the built-in ones, see below.",
+	},
+	{
+		Name: "GATECAMP_EVENTS", Unset: "nowhere", Form: "a file, or stdout",
+		Meaning: "Where the events of enforcement go, one JSON object a line: a file (made anew when it is moved away, and on SIGHUP), or `stdout`. See [events.md](events.md).", check: isEvents,
+	},
+	{
+		Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Unset: "none", Form: otlpForm, check: isAPI,
+		Meaning: "A collector that takes the events by OTLP over HTTP (protobuf), at `/v1/logs` below this address. Timeout, compression and certificates follow OpenTelemetry's own variables.",
+	},
+	{Name: "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", Unset: "below the one above", Form: otlpForm, Meaning: "The whole address for logs, where it is another one.", check: isAPI},
+	{
+		Name: "OTEL_EXPORTER_OTLP_HEADERS", Secret: true, Unset: "none", Form: "NAME=VALUE,NAME=VALUE with special characters percent-encoded",
+		Meaning: "What is sent with every request to the collector, such as a key.", check: isHeaders,
+	},
+	{Name: "OTEL_SERVICE_NAME", Default: "gatecamp", Form: "a name of at most 256 bytes", Meaning: "How events name this program.", check: isServiceName},
 }
+
+const otlpForm = "an http or https address without user, query or fragment, such as http://127.0.0.1:4318"
 
 // fileSuffix on the name of a secret names the file that holds it.
 const fileSuffix = "_FILE"

@@ -22,6 +22,7 @@ import (
 	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/audit"
+	"gatecamp/enforcement"
 	"gatecamp/internal/problem"
 	"gatecamp/internal/secret"
 	"gatecamp/internal/wrap"
@@ -39,6 +40,9 @@ type Config struct {
 	Sessions   map[int]Session // by shard, of an earlier Client, to be resumed
 	// OnEvent is told every reason to look again, in order, on the goroutine that reads the gateway: it must not wait. May be nil.
 	OnEvent func(audit.Event)
+	// OnIncident is told what rules should look at, on the same goroutine: joins, and what others than the bot did as the audit log tells
+	// it. It must not wait. May be nil.
+	OnIncident func(enforcement.Incident)
 	// OnInteraction takes what people do with commands, buttons and modals, on the same goroutine. May be nil.
 	OnInteraction bot.EventListener
 	Shared        Shared        // the request budget that other processes with this token use too; nil: there are none

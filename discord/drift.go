@@ -20,6 +20,13 @@ func (g *Guild) Holds(member snowflake.ID) (audit.RoleSet, []audit.Role) {
 	return g.m.sets[r.set&rowSet], g.m.guild.Roles
 }
 
+// Owner is who owns the guild, as far as it was seen; zero: not seen. It asks Discord for nothing.
+func (g *Guild) Owner() snowflake.ID {
+	g.m.mu.Lock()
+	defer g.m.mu.Unlock()
+	return g.m.guild.Owner
+}
+
 // Drift says where Discord's own count of a role's holders differs from ours, and goes on to; empty: nowhere, or nothing is known
 // whole that could be compared.
 func (g *Guild) Drift(ctx context.Context) (doubt string, err error) {

@@ -153,7 +153,10 @@ func TestASlowDiscordIsWaitedFor(t *testing.T) {
 func TestAClockThatIsAheadMakesNobodyWait(t *testing.T) {
 	t.Parallel()
 	s := here(t, 6)
-	_, g, _ := client(t, s)
+	c, g, _ := client(t, s)
+	if skew := time.Since(c.Clock()).Abs(); skew > time.Minute {
+		t.Errorf("Discord's clock differs by %s before it is ahead", skew)
+	}
 	fault(t, s, discordtest.FaultClockSkew, times(99))
 	ctx, end := context.WithTimeout(t.Context(), time.Minute)
 	defer end()
@@ -161,6 +164,9 @@ func TestAClockThatIsAheadMakesNobodyWait(t *testing.T) {
 		_, _, err := g.Member(ctx, pilot+1)
 		must(t, err)
 		_ = i
+	}
+	if ahead := time.Until(c.Clock()); ahead < time.Minute || ahead > 2*time.Minute {
+		t.Errorf("Discord's clock is %s ahead of ours, want a minute and a half", ahead)
 	}
 	for _, r := range s.Requests(0) {
 		if r.Status == http.StatusTooManyRequests {

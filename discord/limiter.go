@@ -71,6 +71,8 @@ type Limiter struct {
 	invalid []time.Time
 	warned  bool
 	counts  RequestStats
+	theirs  time.Time // what time it was at Discord when it was heard; zero: never
+	heard   time.Time
 	away    time.Time // until then the shared budget is not asked: it did not answer
 	closed  chan struct{}
 	once    sync.Once

@@ -20,6 +20,7 @@ import (
 type mirror struct {
 	mu      sync.Mutex
 	guild   audit.Guild
+	locale  string               // that Discord speaks in the guild; empty: not known yet
 	index   map[snowflake.ID]int // role id → index in guild.Roles
 	members map[snowflake.ID]row
 	sets    []audit.RoleSet

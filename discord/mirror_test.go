@@ -380,3 +380,20 @@ func BenchmarkLiveLookOfALargeGuild(b *testing.B) {
 		}
 	})
 }
+
+func TestAGuildsLanguageIsKeptAsDiscordSaysIt(t *testing.T) {
+	g := &Guild{m: newMirror(someGuild, someBot)}
+	if got := g.Locale(); got != "" {
+		t.Errorf("before it came into sight: %q", got)
+	}
+	for _, said := range []string{"ru", "", "en-US"} { // an update need not repeat it
+		g.m.speaks(said)
+	}
+	if got := g.Locale(); got != "en-US" {
+		t.Errorf("%q", got)
+	}
+	g.m.speaks("")
+	if got := g.Locale(); got != "en-US" {
+		t.Errorf("after an update that says nothing of it: %q", got)
+	}
+}

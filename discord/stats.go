@@ -150,9 +150,32 @@ func (l *Limiter) counted(e *rest.CompiledEndpoint, rs *http.Response) {
 		a.Status = rs.StatusCode
 	}
 	l.counts.Answers[a]++
+	l.hear(rs)
 	if a.Status == http.StatusTooManyRequests {
 		l.counts.TooMany[cmp.Or(rs.Header.Get("X-RateLimit-Scope"), "none")]++
 	}
+}
+
+// hear notes what time it is at Discord; mu is held.
+func (l *Limiter) hear(rs *http.Response) {
+	if rs == nil {
+		return
+	}
+	if at, err := http.ParseTime(rs.Header.Get("Date")); err == nil {
+		l.theirs, l.heard = at, time.Now()
+	}
+}
+
+// Clock is what time it is by Discord's clock, to the second; zero if Discord has not said so yet. Time that passes is measured and not
+// read from our clock, so that a jump of ours shows.
+func (c *Client) Clock() time.Time {
+	l := c.limiter
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.theirs.IsZero() {
+		return time.Time{}
+	}
+	return l.theirs.Add(time.Since(l.heard))
 }
 
 func (l *Limiter) stats() RequestStats {

@@ -29,6 +29,7 @@ func (c *Client) watch(g gateway.Gateway, sequence int, t gateway.EventType, dat
 		return
 	}
 	roles := c.keep(shard, data)
+	c.tellIncident(data)
 	if e, ok := translate(data, shard, time.Now()); ok && c.onEvent != nil {
 		e.Roles = roles
 		c.onEvent(e)
@@ -82,7 +83,7 @@ func (c *Client) keep(shard int, data gateway.EventData) (roles bool) {
 			c.appear(p.GatewayGuild)
 		}
 	case gateway.EventGuildUpdate:
-		c.withMirror(p.ID, func(m *mirror) { m.owned(p.OwnerID, p.Name) })
+		c.withMirror(p.ID, func(m *mirror) { m.owned(p.OwnerID, p.Name); m.speaks(p.PreferredLocale) })
 	case gateway.EventGuildDelete:
 		c.disappear(p.ID)
 	case gateway.EventReady:
@@ -127,6 +128,7 @@ func (c *Client) appear(seen discord.GatewayGuild) {
 		c.log.Error("guild not taken", "guild", seen.ID, "error", err)
 		return
 	}
+	g.m.speaks(seen.PreferredLocale)
 	for i := range seen.Members {
 		g.m.put(&seen.Members[i], false)
 	}
@@ -157,6 +159,22 @@ func (c *Client) doubtAll(shard int) {
 	for _, g := range c.guildsOf(shard) {
 		g.m.doubt()
 	}
+}
+
+// speaks takes the guild's own language.
+func (m *mirror) speaks(locale string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if locale != "" {
+		m.locale = locale
+	}
+}
+
+// Locale is the language that the guild is set to in Discord, such as "en-US" or "ru"; empty before it came into sight.
+func (g *Guild) Locale() string {
+	g.m.mu.Lock()
+	defer g.m.mu.Unlock()
+	return g.m.locale
 }
 
 // owned takes what a guild's own settings say.

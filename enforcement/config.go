@@ -10,6 +10,29 @@ import (
 	"time"
 )
 
+// Mode is what enforcement does in a guild. A closed set, the stricter first.
+type Mode int
+
+// The modes.
+const (
+	Enforcing Mode = iota // who is blocked is denied
+	Shadowing             // it is decided and told, and nobody is denied
+	Disabled              // nothing is checked and no rule looks
+)
+
+var modeNames = [...]string{"enforce", "shadow", "off"}
+
+// String is the mode as settings name it.
+func (m Mode) String() string { return modeNames[m] }
+
+// ParseMode reads a mode's name.
+func ParseMode(name string) (Mode, error) {
+	if i := slices.Index(modeNames[:], name); i >= 0 {
+		return Mode(i), nil
+	}
+	return Enforcing, mistake("", "%q is no mode; there are %s", name, strings.Join(modeNames[:], ", "))
+}
+
 // Config is how enforcement behaves. Make one with Defaults.
 type Config struct {
 	Off           bool // nothing is checked and no rule looks
@@ -26,6 +49,22 @@ type Config struct {
 	Immune        Immune
 	BlockSeverity int // from this severity on the action block is permanent; zero: never
 	Rules         []Rule
+	Guilds        map[Namespace]Mode // of guilds that have their own; the milder of it and of Off and Shadow counts
+}
+
+// ModeIn is what enforcement does in a guild; with guild 0, where there is none.
+func (c *Config) ModeIn(guild uint64) Mode {
+	mode := Enforcing
+	switch {
+	case c.Off:
+		return Disabled
+	case c.Shadow:
+		mode = Shadowing
+	}
+	if len(c.Guilds) > 0 {
+		mode = max(mode, c.Guilds[Namespace(guild)])
+	}
+	return mode
 }
 
 // Defaults is the configuration without a word of anybody.
@@ -57,6 +96,16 @@ func (c *Config) Order() []Scope {
 		order = slices.DeleteFunc(order, func(s Scope) bool { return s == Session })
 	}
 	return order
+}
+
+// Rule gives the rule of that name; nil if there is none.
+func (c *Config) Rule(name string) *Rule {
+	for i := range c.Rules {
+		if c.Rules[i].Name == name {
+			return &c.Rules[i]
+		}
+	}
+	return nil
 }
 
 // ModeOf is what becomes of an attempt on the route when the check fails.

@@ -46,6 +46,7 @@ type Block struct {
 
 	Namespace Namespace
 	Subject   Subject
+	Also      Also // what it does to the subject in the guild
 
 	Reason   string // why, for moderators
 	Message  string // what the subject is told; empty: the configured one
@@ -86,6 +87,14 @@ func (b *Block) Longer(end time.Time) bool {
 	return end.After(b.End)
 }
 
+// With lets the block hold as long as the other one does, and do as much besides.
+func (b *Block) With(other *Block) {
+	if b.Longer(other.End) {
+		b.End = other.End
+	}
+	b.Also = max(b.Also, other.Also)
+}
+
 // Seconds are a duration in whole seconds, rounded up.
 func Seconds(d time.Duration) int64 {
 	return int64((d + time.Second - 1) / time.Second)
@@ -110,6 +119,10 @@ type Verdict struct {
 	Deny       bool
 	Status     int           // of a refusal over HTTP
 	Message    string        // for the subject
+	Reason     string        // why, as whoever blocked wrote it
+	Block      int64         // the id of the block; zero: none, or it is held in process
+	Rule       string        // that made the block; empty: a person
+	End        time.Time     // of the block; zero: permanent, or no block
 	Permanent  bool          // the block does not end by itself
 	RetryAfter time.Duration // until the block ends; zero: permanent, or no block
 	By         Subject       // the blocked subject; zero: none

@@ -56,13 +56,23 @@ func TestSecretsAreScrubbedAndOrdinaryWordsStay(t *testing.T) {
 		"https://discord.com/api/webhooks/175928847299117063/" + strings.Repeat("x", 68),
 		"https://canary.discordapp.com/api/v10/webhooks/1/" + strings.Repeat("y", 68),
 		"aW50ZXJhY3Rpb246" + strings.Repeat("QUJD", 20),
+		"Bot " + strings.Repeat("t", 40),
+		"webhooks/175928847299117063/" + strings.Repeat("z", 60),
+		"mysql://aa:" + "canary-1@db:3306/aa?tls=1",
+		"postgres://gatecamp:" + "canary/2@127.0.0.1/gatecamp",
+		"redis://:" + "canary-3@r:6379/0",
+		"aa:" + "canary-4@tcp(db:3306)/aa",
+		"password=" + "canary-5",
 	} {
 		got := enforcement.Scrub("before " + secret + " after")
 		if got != "before "+enforcement.Redacted+" after" {
 			t.Errorf("%q was left of %q", got, secret)
 		}
 	}
-	for _, plain := range []string{"business_name", "token_count", "secretary", "class_name", "https://discord.com/channels/1/2", "1.2.3.4", "a.b.c"} {
+	for _, plain := range []string{
+		"business_name", "token_count", "secretary", "class_name", "https://discord.com/channels/1/2", "1.2.3.4", "a.b.c", "cmd:audit/run",
+		"guild:175928847299117063", "https://example.org/a?b=c@d", "password_hint", "bot account", "bearer of news", "mysql://db/aa", "discord:5@home",
+	} {
 		if got := enforcement.Scrub(plain); got != plain {
 			t.Errorf("%q became %q", plain, got)
 		}

@@ -1,6 +1,9 @@
 package enforcement
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // EventType is what an enforcement event tells. A closed set.
 type EventType int
@@ -58,8 +61,19 @@ type Event struct {
 	Reason     string
 	FailMode   FailMode
 	Error      string // its kind, never its words
+	Also       Also   // what the block does to the member in the guild
 	Held       bool   // the block is held in process until the store is back
 	Suppressed int    // like events since the last one that was told
+	Summary    bool   // the line stands for the suppressed ones alone
+
+	User, Guild, Channel uint64 // who attempted it and where; zero: not known
+	Session              string
+	Address              netip.Addr
+}
+
+// Of notes who attempted it.
+func (e *Event) Of(a *Actor) {
+	e.User, e.Guild, e.Channel, e.Session, e.Address = a.User, a.Guild, a.Channel, a.Session, a.IP
 }
 
 // Attributes are the event's attributes by their names; what is empty is left out.
@@ -101,17 +115,37 @@ func (e *Event) Attributes() map[string]any {
 	put("enforcement.expires_at", stamp(e.Expires))
 	put("enforcement.expired_before", stamp(e.Before))
 	put("http.response.status_code", e.Status)
-	put("enforcement.fail_mode", e.FailMode.String())
-	put("error.type", e.Error)
+	if mode := e.FailMode; e.Type == EvaluationFailed {
+		put("enforcement.fail_mode", max(mode, Open).String()) // what fails after the answer was given holds nobody up
+		put("error.type", e.Error)
+	}
+	if e.Also != AlsoNone {
+		put("enforcement.also", e.Also.String())
+	}
 	put("enforcement.held_in_process", e.Held)
 	put("enforcement.suppressed", e.Suppressed)
+	put("enforcement.summary", e.Summary)
 	put("enforcement.reason", e.Reason)
 	if e.Type == BlockRevoked {
 		put("enforcement.revoked_by", e.Actor)
 	} else {
 		put("enforcement.actor", e.Actor)
 	}
+	put("user.id", idText(e.User))
+	put("discord.guild.id", idText(e.Guild))
+	put("discord.channel.id", idText(e.Channel))
+	put("session.id", e.Session)
+	if e.Address.IsValid() {
+		put("source.address", e.Address.String())
+	}
 	return m
+}
+
+func idText(id uint64) string {
+	if id == 0 {
+		return ""
+	}
+	return formatID(id)
 }
 
 func stamp(t time.Time) string {

@@ -85,6 +85,7 @@ const (
 	StatusGates           Key = "status.gates"
 	StatusLocked          Key = "status.locked"
 	StatusReleased        Key = "status.released"
+	StatusReleasedReports Key = "status.released_reports"
 	StatusPaused          Key = "status.paused"
 	StatusTripped         Key = "status.tripped"
 	StatusSources         Key = "status.sources"

@@ -39,6 +39,7 @@ const (
 	BoardLookOver  Key = "board.look_recovered"
 	BoardGaveUp    Key = "board.gave_up"
 	BoardFight     Key = "board.fight"
+	BoardRejoins   Key = "board.blocked_rejoins"
 	BoardAuditLog  Key = "board.audit_log"
 	BoardEntries   Key = "board.audit_entries_missing"
 	BoardAuth      Key = "board.auth_unreachable"

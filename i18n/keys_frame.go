@@ -5,7 +5,6 @@ const (
 	FrameBusy             Key = "frame.busy"
 	FrameNotServed        Key = "frame.not_served"
 	FrameUnknownCommand   Key = "frame.unknown_command"
-	FrameDenied           Key = "frame.denied"
 	FrameFailed           Key = "frame.failed"
 	FrameCure             Key = "frame.cure"
 	FrameNoNumber         Key = "frame.no_number"

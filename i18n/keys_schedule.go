@@ -2,12 +2,14 @@ package i18n
 
 // The alarm of the schedule, who wants to hear of runs, and the warning before a kick.
 const (
-	ScheduleLateTitle Key = "schedule.late_title"
-	ScheduleLateNever Key = "schedule.late_never"
-	ScheduleLateLast  Key = "schedule.late_last"
-	ScheduleLateDue   Key = "schedule.late_due"
-	ScheduleLateCure  Key = "schedule.late_cure"
-	ScheduleGuild     Key = "schedule.guild"
+	ScheduleLateTitle    Key = "schedule.late_title"
+	ScheduleLateNever    Key = "schedule.late_never"
+	ScheduleLateLast     Key = "schedule.late_last"
+	ScheduleLateDue      Key = "schedule.late_due"
+	ScheduleLateCure     Key = "schedule.late_cure"
+	ScheduleGuild        Key = "schedule.guild"
+	ScheduleWebhookTitle Key = "schedule.webhook_title"
+	ScheduleWebhookText  Key = "schedule.webhook_text"
 
 	ScheduleSubscribed       Key = "schedule.subscribed"
 	ScheduleSubscribedText   Key = "schedule.subscribed_text"

@@ -59,8 +59,10 @@ CREATE TABLE block (
 	ends_at TIMESTAMP,
 	closed_at TIMESTAMP,
 	closed_by TEXT NOT NULL,
-	closed_reason TEXT NOT NULL
+	closed_reason TEXT NOT NULL,
+	also TEXT NOT NULL
 );
+CREATE INDEX block_acting ON block (guild_id); -- partial
 CREATE INDEX block_changed ON block (revision);
 CREATE UNIQUE INDEX block_open ON block (guild_id, scope, value); -- partial
 
@@ -76,7 +78,8 @@ CREATE TABLE block_history (
 	actor TEXT NOT NULL,
 	origin TEXT NOT NULL,
 	reason TEXT NOT NULL,
-	at TIMESTAMP NOT NULL
+	at TIMESTAMP NOT NULL,
+	also TEXT NOT NULL
 );
 CREATE INDEX block_history_subject ON block_history (guild_id, scope, value, at);
 
@@ -447,6 +450,21 @@ CREATE TABLE role_grant (
 	reason TEXT NOT NULL
 );
 CREATE INDEX role_grant_member ON role_grant (guild_id, member_id, at);
+
+CREATE TABLE rule_state (
+	name TEXT NOT NULL,
+	switch TEXT NOT NULL,
+	action TEXT NOT NULL,
+	ttl_us BIGINT NOT NULL,
+	actor TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	changed_at TIMESTAMP,
+	fired BIGINT NOT NULL,
+	shadowed BIGINT NOT NULL,
+	fired_at TIMESTAMP,
+	failures BIGINT NOT NULL,
+	failed_at TIMESTAMP
+);
 
 CREATE TABLE run (
 	id BIGINT NOT NULL,

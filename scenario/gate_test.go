@@ -19,8 +19,9 @@ type gate struct {
 	proxy  *httputil.ReverseProxy
 	server *httptest.Server
 
-	mu    sync.Mutex
-	hooks []*hook
+	mu     sync.Mutex
+	hooks  []*hook
+	tokens []string // of interactions that were answered
 }
 
 // hook is something that happens at a call.
@@ -30,6 +31,8 @@ type hook struct {
 	after        bool
 	do           func() (pass bool)
 	shorten      bool // the list that Discord answers with loses its second half
+	refusal      int  // not zero: the call is answered with this status, and does not arrive
+	words        string
 
 	seen int
 	done bool
@@ -94,8 +97,15 @@ func (g *gate) at(r *http.Request) (before, after []*hook) {
 
 // ServeHTTP passes a call on.
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.remember(r.URL.Path)
 	before, after := g.at(r)
 	for _, h := range before {
+		if h.refusal != 0 {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(h.refusal)
+			_, _ = io.WriteString(w, h.words)
+			return
+		}
 		if !h.do() {
 			panic(http.ErrAbortHandler)
 		}

@@ -42,6 +42,7 @@ type link struct {
 	mu   sync.Mutex
 	open map[net.Conn]struct{}
 	cut  bool
+	left int64 // how many bytes of answers still come through; 0: all
 }
 
 func (s *story) link(to string) (*link, error) {
@@ -79,7 +80,7 @@ func (l *link) pass(from net.Conn) {
 	var both sync.WaitGroup
 	for _, pair := range [][2]net.Conn{{from, to}, {to, from}} {
 		both.Go(func() {
-			_, _ = io.Copy(pair[0], pair[1])
+			_, _ = io.Copy(pair[0], &counted{pair[1], l, pair[1] == to})
 			_ = from.Close()
 			_ = to.Close()
 		})
@@ -103,10 +104,58 @@ func (l *link) took(ends ...net.Conn) bool {
 	return true
 }
 
+// counted reads one side of a link.
+type counted struct {
+	net.Conn
+	link   *link
+	answer bool
+}
+
+// Read gives what may still come through; with the last byte that may, everything is cut.
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.answer {
+		n = c.link.spend(n)
+	}
+	return n, err
+}
+
+func (l *link) spend(n int) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.left == 0:
+		return n
+	case l.left > int64(n):
+		l.left -= int64(n)
+		return n
+	}
+	n, l.left = int(l.left), 0
+	l.shut(true)
+	return n
+}
+
+// dieAfter cuts everything after so many bytes of answers: in the middle of one.
+func (l *link) dieAfter(bytes int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.left = bytes
+}
+
+func (l *link) isDown() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cut
+}
+
 // down cuts everything and lets nothing new through, or mends it.
 func (l *link) down(yes bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.shut(yes)
+}
+
+func (l *link) shut(yes bool) {
 	if l.cut = yes; yes {
 		for c := range l.open {
 			_ = c.Close()

@@ -223,9 +223,9 @@ func (s *story) submit(a []string) (err error) {
 	return err
 }
 
-// board is the admin channel, newest first.
+// board is the admin channel of the guild, newest first.
 func (s *story) board() ([]json.RawMessage, error) {
-	return s.discord.Messages(s.discord.Hello().Webhooks[0].ChannelID)
+	return s.discord.Messages(s.webhook().ChannelID)
 }
 
 func oldestFirst(messages []json.RawMessage) []json.RawMessage {

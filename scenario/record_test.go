@@ -48,7 +48,7 @@ func settled(text string) string {
 func (s *story) requests() string {
 	var b strings.Builder
 	for _, r := range s.discord.Requests(0) {
-		if r.Bot != discordtest.BotGatecamp || r.Method == http.MethodGet {
+		if r.Bot != discordtest.BotGatecamp || r.Method == http.MethodGet || strings.HasPrefix(r.Path, "/applications/") {
 			continue
 		}
 		fmt.Fprintf(&b, "%s %s %d", r.Method, strings.TrimPrefix(r.Path, "/guilds/"+s.guild.String()), r.Status)

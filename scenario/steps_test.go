@@ -66,7 +66,7 @@ func (s *story) verbs() map[string]struct {
 		"after":  {4, func(a []string) error { return s.hook(a, 0, true) }},
 		"each":   {5, s.each},
 		"kill":   {0, func([]string) error { return s.kill() }},
-		"auth":   {1, func(a []string) error { return s.auth(a[0]) }},
+		"auth":   {1, func(a []string) error { return s.auth(strings.Join(a, " ")) }},
 		"fault":  {1, s.fault},
 		"give":   {2, func(a []string) error { return s.hands(a, s.discord.GiveRole) }},
 		"take":   {2, func(a []string) error { return s.hands(a, s.discord.TakeRole) }},
@@ -129,6 +129,15 @@ func (s *story) verbs() map[string]struct {
 		"shows":       {1, func(a []string) error { return s.shows(a[0], true) }},
 		"hides":       {1, func(a []string) error { return s.shows(a[0], false) }},
 		"setting":     {2, func(a []string) error { return s.setting(a[0], a[1]) }},
+		"newest":      {0, func([]string) error { return s.findNewest() }},
+		"awaits":      {1, func(a []string) error { return s.awaits(a[0]) }},
+		"let":         {1, func(a []string) error { close(s.flag(a[0])); return nil }},
+		"in":          {2, s.elsewhere},
+		"forged":      {2, s.forged},
+		"press-twice": {2, s.pressTwice},
+		"found":       {3, s.found},
+		"disk":        {1, s.disk},
+		"canaries":    {0, func([]string) error { return s.canaries() }},
 	}
 }
 
@@ -140,6 +149,9 @@ func (s *story) do(words []string) (pass bool, err error) {
 	if words[0] == "cut" {
 		return false, nil
 	}
+	for i, w := range words[1:] {
+		words[i+1] = strings.ReplaceAll(w, "{run}", s.newest)
+	}
 	v, known := s.verbs()[words[0]]
 	switch {
 	case !known:
@@ -149,6 +161,28 @@ func (s *story) do(words []string) (pass bool, err error) {
 	}
 	// A program that is killed hears no answer, and its call is not passed on.
 	return words[0] != "kill", v.do(slices.Clone(words[1:]))
+}
+
+// flag is a signal between the story's own steps and a call that is held: awaits NAME · let NAME.
+func (s *story) flag(name string) chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flags == nil {
+		s.flags = map[string]chan struct{}{}
+	}
+	if s.flags[name] == nil {
+		s.flags[name] = make(chan struct{})
+	}
+	return s.flags[name]
+}
+
+func (s *story) awaits(name string) error {
+	select {
+	case <-s.flag(name):
+		return nil
+	case <-time.After(patience):
+		return fmt.Errorf("nobody says %q", name)
+	}
 }
 
 // setUp is what an operator does before anything may be changed.
@@ -179,9 +213,12 @@ func (s *story) hook(a []string, every int, after bool) error {
 		return errors.New("want METHOD PATH : STEP")
 	}
 	line := a[3:]
-	if line[0] == "shorten" {
+	switch line[0] {
+	case "shorten":
 		s.gate.add(&hook{method: a[0], path: s.inGuild(a[1]), after: true, every: 1, shorten: true})
 		return nil
+	case "refuse":
+		return s.refuse(a[0], a[1], line[1:])
 	}
 	s.gate.add(&hook{method: a[0], path: s.inGuild(a[1]), every: every, after: after, do: func() bool {
 		pass, err := s.do(line)
@@ -201,8 +238,14 @@ func (s *story) each(a []string) error {
 	return s.hook(append([]string{a[0], a[1]}, a[3:]...), n, false)
 }
 
+// outside are the paths that are in no guild.
+var outside = []string{"/webhooks/", "/interactions/", "/channels/"}
+
 // inGuild is a path of the guild, which is written without it: /members/*/roles/*.
 func (s *story) inGuild(path string) string {
+	if slices.ContainsFunc(outside, func(prefix string) bool { return strings.HasPrefix(path, prefix) }) {
+		return path
+	}
 	if path == "/" {
 		path = ""
 	}
@@ -210,6 +253,9 @@ func (s *story) inGuild(path string) string {
 }
 
 func (s *story) auth(file string) error {
+	if s.source != nil || file == "mariadb" {
+		return s.sourceIs(file)
+	}
 	path := filepath.Join(s.dir, "auth.json")
 	if file == "missing" {
 		return os.Remove(path)

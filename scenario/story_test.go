@@ -53,12 +53,17 @@ type story struct {
 	mu      sync.Mutex
 	running *exec.Cmd // the program, while it is at work
 	killed  bool
-	last    string // what it said last
+	newest  string                   // number of the run that was the newest when the story asked; stands for {run}
+	flags   map[string]chan struct{} // signals between steps, by name
+	last    string                   // what it said last
 
 	shared  []byte // the world that the story shares with others
 	procs   map[string]*process
 	db      *link     // to the database; nil: it is a file
 	counts  *link     // to Redis; nil: there is none
+	source  *link     // to Auth's database; nil: what stands in for Auth is a file
+	small   string    // where the small disk is; empty: there is none
+	shards  int       // that Discord advises
 	live    *liveAuth // nil: what stands in for Auth is a file
 	locale  string
 	reply   discordtest.Reply // the last answer to a person
@@ -101,6 +106,10 @@ func read(t *testing.T, path string) *story {
 		switch line = strings.TrimSpace(line); {
 		case line == "clock manual":
 			s.clock = discordtest.NewManualClock(time.Now().UTC())
+		case strings.HasPrefix(line, "shards "):
+			if s.shards, err = strconv.Atoi(strings.TrimPrefix(line, "shards ")); err != nil {
+				t.Fatal(err)
+			}
 		case strings.HasPrefix(line, "world "):
 			if err := s.worldFrom(strings.TrimPrefix(line, "world ")); err != nil {
 				t.Fatal(err)
@@ -118,19 +127,12 @@ func read(t *testing.T, path string) *story {
 // begin starts the local Discord and lays out what the program is given.
 func (s *story) begin() {
 	s.t.Helper()
-	world := &txtar.Archive{Comment: s.archive.Comment}
-	for _, f := range slices.Concat(s.archive.Files, txtar.Parse(s.shared).Files) {
-		own := slices.ContainsFunc(world.Files, func(o txtar.File) bool { return o.Name == f.Name })
-		if slices.Contains(worldFiles, f.Name) && !own {
-			world.Files = append(world.Files, f)
-		}
-	}
-	w, err := discordtest.ParseWorld(s.path, txtar.Format(world))
-	if err != nil {
-		s.t.Fatal(err)
+	w, more := s.world(worldFiles, ""), []*discordtest.World(nil)
+	if _, there := s.files[second+"guild.json"]; there {
+		more = append(more, s.world(worldFiles, second))
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	discord, wait, err := discordtest.Start(ctx, discordtest.Config{World: w, Clock: s.clock})
+	discord, wait, err := discordtest.Start(ctx, discordtest.Config{World: w, More: more, Clock: s.clock, Shards: s.shards})
 	if err != nil {
 		stop()
 		s.t.Fatal(err)
@@ -141,7 +143,7 @@ func (s *story) begin() {
 			s.t.Error(err)
 		}
 	})
-	s.discord, s.guild = discord, discord.GuildIDs()[0]
+	s.discord, s.guild = discord, w.GuildID()
 	s.gate = newGate(s.t, discord.APIURL())
 	s.write("auth.json", inSnapshot(w.Auth))
 	s.write("policy.yaml", w.Policy)
@@ -151,13 +153,34 @@ func (s *story) begin() {
 			s.write(f.Name, f.Data)
 		}
 	}
-	hello := discord.Hello()
 	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "GATECAMP_DATA_DIR=" + filepath.Join(s.dir, "data"),
 		"GATECAMP_DISCORD_TOKEN=" + discord.Bot(discordtest.BotGatecamp).Token, "GATECAMP_DISCORD_API_URL=" + s.gate.url(),
-		"GATECAMP_GUILD_IDS=" + s.guild.String(), "GATECAMP_AUTH_URL=snapshot:" + filepath.Join(s.dir, "auth.json"), "GATECAMP_RUNS_PER_USER=100",
-		"GATECAMP_WEBHOOK_URL=" + s.gate.url() + strings.TrimPrefix(hello.Webhooks[0].URL, discord.APIURL()),
+		"GATECAMP_AUTH_URL=snapshot:" + filepath.Join(s.dir, "auth.json"), "GATECAMP_RUNS_PER_USER=100",
 	}
+	if len(more) > 0 {
+		s.twoGuilds()
+		return
+	}
+	s.env = append(s.env, "GATECAMP_GUILD_IDS="+s.guild.String(), "GATECAMP_WEBHOOK_URL="+s.hookURL(0))
+}
+
+// world is made of those files of the archive whose names begin with the prefix.
+func (s *story) world(files []string, prefix string) *discordtest.World {
+	s.t.Helper()
+	world := &txtar.Archive{Comment: s.archive.Comment}
+	for _, f := range slices.Concat(s.archive.Files, txtar.Parse(s.shared).Files) {
+		name, ours := strings.CutPrefix(f.Name, prefix)
+		own := slices.ContainsFunc(world.Files, func(o txtar.File) bool { return o.Name == name })
+		if ours && slices.Contains(files, name) && !own {
+			world.Files = append(world.Files, txtar.File{Name: name, Data: f.Data})
+		}
+	}
+	w, err := discordtest.ParseWorld(s.path, txtar.Format(world))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return w
 }
 
 func inSnapshot(aa []byte) []byte { return fmt.Appendf(nil, `{"aa": %s}`, aa) }
@@ -175,7 +198,7 @@ var errKilled = errors.New("killed")
 // run is one command of the program from beginning to end.
 func (s *story) run(args ...string) (output string, code int, err error) {
 	var out bytes.Buffer
-	cmd := exec.CommandContext(context.Background(), program, args...) // what ends it is the story
+	cmd := exec.CommandContext(context.Background(), program, s.aimed(args)...) // what ends it is the story
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.dir, s.env, &out, &out
 	if err := cmd.Start(); err != nil {
 		return "", 0, err

@@ -47,7 +47,7 @@ func (q *Queue) alarm(ctx context.Context, k *kept, now time.Time) (err error) {
 	q.cfg.Log.ErrorContext(ctx, "no audit of the guild has succeeded for twice the time between two", "guild", k.ID, "last", last, "schedule", k.Spec.String())
 	m := q.late(k, last, since, now)
 	if q.cfg.Alarm != nil {
-		q.cfg.Alarm(k.ID, m)
+		q.cfg.Alarm(k.ID, ReasonAlarm, m)
 	}
 	return q.Tell(ctx, Telling{Guild: k.ID, Reason: ReasonAlarm, Message: m})
 }

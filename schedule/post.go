@@ -10,6 +10,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"gatecamp/discord"
+	"gatecamp/i18n"
 	"gatecamp/internal/problem"
 	"gatecamp/internal/secret"
 	"gatecamp/internal/wrap"
@@ -106,7 +107,14 @@ func (w *postWorker) Work(ctx context.Context, job *river.Job[postArgs]) (err er
 			return err
 		}
 		q.logWebhook(ctx, a, code, v.dead)
+		if v.dead {
+			if err := q.webhookGone(ctx, g, a); err != nil {
+				q.cfg.Log.ErrorContext(ctx, "nobody is told that the webhook is gone", "guild", a.Guild, "error", err)
+			}
+		}
+		return v.then
 	}
+	q.cfg.Log.InfoContext(ctx, "a message to the webhook was not taken; it is tried again", "guild", a.Guild, "webhook", a.Webhook, "code", codeOf(err))
 	return v.then
 }
 
@@ -147,6 +155,20 @@ func (q *Queue) logWebhook(ctx context.Context, a postArgs, code codeError, dead
 		return
 	}
 	q.cfg.Log.WarnContext(ctx, "a message to the webhook was given up", "guild", a.Guild, "webhook", a.Webhook, "code", code)
+}
+
+// webhookGone tells those who do not read the log.
+func (q *Queue) webhookGone(ctx context.Context, g Guild, a postArgs) error {
+	p := q.cfg.Texts.For(g.Locale)
+	m := notify.Message{
+		Title: p.T(i18n.ScheduleWebhookTitle), Text: p.T(i18n.ScheduleWebhookText), Tone: notify.Trouble, At: q.cfg.Now(),
+		Footer: p.T(i18n.ScheduleGuild, i18n.Args{"Guild": a.Guild.String()}),
+	}
+	if q.cfg.Alarm != nil {
+		q.cfg.Alarm(a.Guild, ReasonWebhook, m)
+	}
+	t := Telling{Guild: a.Guild, Reason: ReasonWebhook, Message: m}
+	return errors.Join(q.tellPeople(ctx, t), q.tellAuth(ctx, t))
 }
 
 // webhook is what is remembered of a webhook under its present address; another address begins anew.

@@ -76,8 +76,12 @@ type Config struct {
 	Name func(guild, member snowflake.ID) string
 	// Entitled says whether a subscriber may still hear about runs; nil: everyone who asked.
 	Entitled func(ctx context.Context, guild, person snowflake.ID) (bool, error)
-	// Alarm is told, besides webhook and people, that no run has succeeded for too long. It must not wait. May be nil.
-	Alarm func(guild snowflake.ID, m notify.Message)
+	// Alarm is told, besides webhook and people, what ReasonAlarm and ReasonWebhook stand for. It must not wait. May be nil.
+	Alarm func(guild snowflake.ID, reason string, m notify.Message)
+	// Notice writes a message into Auth, for everyone there who may see runs; nil: nobody wants that. It may be called twice with one
+	// message when the process dies between writing and noting that.
+	Notice func(ctx context.Context, m notify.Message) error
+
 	Log   *slog.Logger     // discarded if nil
 	Now   func() time.Time // the schedule's clock; time.Now if nil. Retries go by the queue's own
 	Owner string           // tells this process from others in the queue
@@ -144,7 +148,7 @@ func Open[TTx any](driver riverdriver.Driver[TTx], cfg Config) (_ *Queue, err er
 	workers := river.NewWorkers()
 	for _, err := range []error{
 		river.AddWorkerSafely(workers, &runWorker{q: q}), river.AddWorkerSafely(workers, &postWorker{q: q}),
-		river.AddWorkerSafely(workers, &messageWorker{q: q}), river.AddWorkerSafely(workers, &pruneWorker{q: q}),
+		river.AddWorkerSafely(workers, &messageWorker{q: q}), river.AddWorkerSafely(workers, &noticeWorker{q: q}), river.AddWorkerSafely(workers, &pruneWorker{q: q}),
 	} {
 		if err != nil {
 			return nil, err

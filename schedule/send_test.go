@@ -363,3 +363,73 @@ func TestAWarningThatDoesNotArriveIsNotTriedAgainAndCountsForNothing(t *testing.
 		t.Errorf("the log:\n%s", p.log)
 	}
 }
+
+func TestAuthsBellRingsOnceADayForEachReasonAndNeverForNothing(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db base) {
+		rung := make(chan notify.Message, 10)
+		failing := 1
+		p := newProcess(t, db, func(c *Config) {
+			c.Notice = func(_ context.Context, m notify.Message) error {
+				if failing > 0 {
+					failing--
+					return errors.New("mysql://bell:" + canary + "@db refused")
+				}
+				rung <- m
+				return nil
+			}
+		})
+		p.Keep(p.guild("off", t))
+		p.start(t)
+		tell := func(tone notify.Tone, reason string) {
+			t.Helper()
+			m := message
+			m.Tone = tone
+			if err := p.Tell(t.Context(), Telling{Guild: guildID, Reason: reason, Message: m}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tell(notify.Quiet, ReasonRun)
+		tell(notify.Acted, ReasonRun)
+		tell(notify.Trouble, ReasonRun)
+		if m := next(t, rung, "the bell"); m.Tone != notify.Trouble {
+			t.Errorf("rung for %+v", m)
+		}
+		tell(notify.Trouble, ReasonRun)
+		tell(notify.Held, ReasonRun)
+		if m := next(t, rung, "the bell for another reason"); m.Tone != notify.Held {
+			t.Errorf("rung again for %+v", m)
+		}
+		p.clock.set(noon.Add(25 * time.Hour))
+		tell(notify.Trouble, ReasonRun)
+		next(t, rung, "the bell on the next day")
+		p.drained(t)
+		if len(rung) != 0 {
+			t.Errorf("rung %d times more", len(rung))
+		}
+		noCanary(t, "the log", p.log.String())
+	})
+}
+
+func TestAWebhookThatIsGoneIsToldOnceWherePeopleLook(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db base) {
+		rung := make(chan notify.Message, 10)
+		p := newProcess(t, db, func(c *Config) {
+			c.Notice = func(_ context.Context, m notify.Message) error { rung <- m; return nil }
+		})
+		p.Keep(p.guild("off", t))
+		p.start(t)
+		p.sender.answers = []error{&discord.Undelivered{Fate: discord.Gone, Code: "discord_10015"}}
+		p.post(t)
+		for _, told := range []notify.Message{next(t, p.alarms, "the admins' channel"), next(t, rung, "Auth's bell")} {
+			if told.Title != "The webhook for summaries is gone" {
+				t.Errorf("told %+v", told)
+			}
+			noCanary(t, "what is told", fmt.Sprint(told))
+		}
+		p.post(t)
+		p.drained(t)
+		if len(rung)+len(p.alarms) != 0 {
+			t.Error("told again")
+		}
+	})
+}

@@ -18,6 +18,8 @@ import (
 const (
 	ReasonRun   = "run"   // a run ended; the message's tone is added, so that a quiet one does not keep trouble from being told
 	ReasonAlarm = "alarm" // no run has succeeded for too long
+	// ReasonWebhook is that the webhook for summaries is gone.
+	ReasonWebhook = "webhook"
 
 	reasonKickWarning = "kick_warning" // grace alone keeps the person from being kicked
 )
@@ -29,7 +31,7 @@ const giveUpAfter = 5
 type Telling struct {
 	Guild   snowflake.ID
 	Run     int64  // whose list of people the webhook also gets, if the guild wants that; zero: none
-	Reason  string // ReasonRun or ReasonAlarm
+	Reason  string // ReasonRun, ReasonAlarm or ReasonWebhook
 	Message notify.Message
 }
 
@@ -37,7 +39,7 @@ type Telling struct {
 // returns, the message survives a crash.
 func (q *Queue) Tell(ctx context.Context, t Telling) (err error) {
 	defer wrap.Err(&err, "schedule.Tell(%d, %s)", t.Guild, t.Reason)
-	return errors.Join(q.Post(ctx, Post{Guild: t.Guild, Webhook: SummaryWebhook, Run: t.Run, Message: t.Message}), q.tellPeople(ctx, t))
+	return errors.Join(q.Post(ctx, Post{Guild: t.Guild, Webhook: SummaryWebhook, Run: t.Run, Message: t.Message}), q.tellPeople(ctx, t), q.tellAuth(ctx, t))
 }
 
 func (q *Queue) tellPeople(ctx context.Context, t Telling) error {

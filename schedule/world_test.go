@@ -248,7 +248,7 @@ func newProcess(t testing.TB, db base, change ...func(*Config)) *process {
 	c := Config{
 		Store: s, Sender: p.sender, Texts: texts(t), Now: p.clock.now, Owner: "process-" + rand.Text(),
 		Log:   slog.New(slog.NewTextHandler(p.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Alarm: func(_ snowflake.ID, m notify.Message) { p.alarms <- m },
+		Alarm: func(_ snowflake.ID, _ string, m notify.Message) { p.alarms <- m },
 	}
 	for _, f := range change {
 		f(&c)

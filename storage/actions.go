@@ -14,7 +14,7 @@ type Budget int
 const (
 	BudgetCommon     Budget = iota + 1 // members, roles, one role, kicks
 	BudgetPrivileged                   // removals of privileged roles
-	BudgetBlock                        // kicks of blocked members
+	BudgetBlock                        // what is done to blocked members
 	BudgetNone                         // not braked: counted nowhere
 )
 

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
+
+	"gatecamp/enforcement"
 )
 
 // Block keeps one subject out of one guild or, with guild 0, out of everything.
@@ -16,6 +18,7 @@ type Block struct {
 	Guild snowflake.ID // zero: everywhere
 	Scope string       // "user", "account", "member", "session", "ip", "webhook", "channel", "guild", "role"
 	Value string       // canonical
+	Also  enforcement.Also
 
 	Reason   string
 	Message  string // for the subject; may be empty
@@ -44,7 +47,7 @@ type BlockChange int
 const (
 	BlockKept     BlockChange = iota // one that holds as long or longer is in force and stays as it is
 	BlockMade                        // there was none in force
-	BlockExtended                    // the one in force holds longer now
+	BlockExtended                    // the one in force holds longer now, or does more besides
 )
 
 // BlockEntry is a line of the history of blocks.
@@ -54,7 +57,8 @@ type BlockEntry struct {
 	Guild  snowflake.ID
 	Scope  string
 	Value  string
-	Kind   string // "made", "extended", "shortened", "revoked", "ended", "refused"
+	Also   enforcement.Also // as of this change
+	Kind   string           // "made", "extended", "shortened", "revoked", "ended", "refused"
 	Rule   string
 	End    time.Time // as of this change; zero: permanent
 	Actor  string
@@ -74,8 +78,9 @@ type BlockFilter struct {
 
 // Blocks keeps blocks. They are closed by a mark, never deleted; every change leaves a line in a history that only grows.
 type Blocks interface {
-	// Block keeps the subject out from by.At until b.End, and returns the block in force. A longer end extends the one in force and
-	// leaves reason, message and owner as they were; a shorter one changes nothing.
+	// Block keeps the subject out from by.At until b.End, and returns the block in force. A longer end extends the one in force, and
+	// what does more besides is done from now on; reason, message and owner stay as they were. A shorter end and a milder Also change
+	// nothing.
 	Block(ctx context.Context, b Block, by Author) (Block, BlockChange, error)
 	// ShortenBlock brings the end of the block in force forward, which Block never does; to a later one it is ErrConflict, without one
 	// in force ErrNotFound.
@@ -93,6 +98,9 @@ type BlockReads interface {
 	BlocksSince(ctx context.Context, revision int64, each func(Block) error) (int64, error)
 	// Blocks lists, newest first.
 	Blocks(ctx context.Context, filter BlockFilter) ([]Block, error)
+	// ActingBlocks lists the blocks in force at the instant that do something besides, of the guild and of everywhere, by id. With members,
+	// those of scopes "user" and "member" are of these alone.
+	ActingBlocks(ctx context.Context, guild snowflake.ID, at time.Time, members []snowflake.ID) ([]Block, error)
 	// BlockHistory lists the history of a subject, newest first.
 	BlockHistory(ctx context.Context, guild snowflake.ID, scope, value string, page Page) ([]BlockEntry, error)
 	// BlockStrikes counts how often the rule made or extended a block of the subject after the instant.

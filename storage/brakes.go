@@ -22,6 +22,7 @@ type Use struct {
 	Kicks      int                       // kicks and bans, common budget
 	Privileged int                       // removals of privileged roles
 	BlockKicks int                       // kicks and bans of blocked members
+	Stripped   map[snowflake.ID]struct{} // distinct blocked members whose roles were taken
 }
 
 // Used is the use of both windows.

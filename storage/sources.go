@@ -63,6 +63,8 @@ type Sources interface {
 	Baseline(ctx context.Context, source string, at time.Time) (Baseline, error)
 	// AcceptSource makes exactly these counts the baseline. It leaves a configuration change in the guild of the author.
 	AcceptSource(ctx context.Context, guild snowflake.ID, source string, counts map[string]int64, by Author) error
+	// LastLinks lists what the newest read knew of these users, by user; of one that is gone, what was known last.
+	LastLinks(ctx context.Context, source string, users []int64) ([]AccountRevision, error)
 	// ChangedAccounts lists accounts that changed at or after the instant, by user.
 	ChangedAccounts(ctx context.Context, source string, since time.Time) ([]AccountRevision, error)
 }

@@ -29,6 +29,7 @@ type Roles interface {
 	Retention
 	Blocks
 	BlockReads
+	RuleStates
 }
 
 // Together joins calls of several roles into one transaction, so that what belongs together is seen and kept together, and a disk is

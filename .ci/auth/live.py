@@ -28,6 +28,9 @@ CELERYBEAT_SCHEDULE = {}
 LOGGING = {"version": 1, "handlers": {"err": {"class": "logging.StreamHandler"}}, "loggers": {"allianceauth": {"level": "WARNING", "handlers": ["err"]}}}
 """
 
+# The queues that Auth's workers serve, each with how many threads.
+QUEUES = {"celery": 2, "services": 1}
+
 
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -43,18 +46,36 @@ def main():
     populate.make_reader(pathlib.Path(__file__).parent, admin, reader)
     forget(options.redis)
     prepare()
-    worker = subprocess.Popen(
-        [pathlib.Path(sys.executable).with_name("celery"), "-A", "gate", "worker", "--pool=threads", "--concurrency=2", "--loglevel=WARNING", "--without-gossip"],
-        stdin=subprocess.DEVNULL, stdout=sys.stderr, stderr=sys.stderr,
-    )
+    workers = [start_worker(queue, threads) for queue, threads in QUEUES.items()]
     try:
+        until_they_answer(workers)
         say({"ready": True})
         for line in sys.stdin:
             order = json.loads(line)
             say(ORDERS[order.pop("do")](**order))
     finally:
-        worker.send_signal(signal.SIGTERM)
-        worker.wait(30)
+        for worker in workers:
+            worker.send_signal(signal.SIGTERM)
+        for worker in workers:
+            worker.wait(30)
+
+
+def start_worker(queue, threads):
+    """One of the workers of Auth's own supervisor.conf. Tasks of the Discord service are routed to a queue of their own, which one thread serves."""
+    tool = pathlib.Path(sys.executable).with_name("celery")
+    return subprocess.Popen(
+        [tool, "-A", "gate", "worker", "-Q", queue, "-n", queue + "@%h", "--pool=threads", f"--concurrency={threads}", "--loglevel=WARNING", "--without-gossip"],
+        stdin=subprocess.DEVNULL, stdout=sys.stderr, stderr=sys.stderr,
+    )
+
+
+def until_they_answer(workers):
+    for _ in range(60):
+        if len(inspect(timeout=1).ping() or {}) == len(workers):
+            return
+        if any(worker.poll() is not None for worker in workers):
+            break
+    sys.exit("live.py: Auth's workers do not start")
 
 
 def say(answer):
@@ -134,16 +155,37 @@ def update_all():
 
 
 def busy():
-    """How many tasks wait or are at work."""
-    import redis
+    """How many tasks wait or are at work. One that came and went meanwhile counts: it may have ordered others."""
+    before, running, after = done(), at_work(), done()
+    return {"tasks": running + after - before + waiting()}
 
+
+def inspect(timeout=10):
+    """A question to the workers. It ends when every one has answered, or after so many seconds."""
     from gate.celery import app
 
-    waiting = redis.Redis.from_url(os.environ["GATECAMP_LIVE_REDIS"].rsplit("/", 1)[0] + "/5")
-    queued = sum(waiting.llen(key) for key in waiting.keys("celery*") if waiting.type(key) == b"list")
-    looks = app.control.inspect(timeout=2)
-    at_work = sum(len(tasks) for found in (looks.active(), looks.reserved(), looks.scheduled()) for tasks in (found or {}).values())
-    return {"tasks": queued + at_work}
+    return app.control.inspect(timeout=timeout, limit=len(QUEUES))
+
+
+def done():
+    """How many tasks the workers have taken up so far."""
+    answers = inspect().stats() or {}
+    if len(answers) < len(QUEUES):
+        raise RuntimeError(f"only these workers answer: {sorted(answers)}")
+    return sum(sum(stats["total"].values()) for stats in answers.values())
+
+
+def at_work():
+    return sum(len(tasks) for tasks in (inspect().active() or {}).values())
+
+
+def waiting():
+    """How many messages are in the queues, or with a worker that has not taken them up: those that wait for a time too."""
+    import redis
+
+    broker = redis.Redis.from_url(os.environ["GATECAMP_LIVE_REDIS"].rsplit("/", 1)[0] + "/5")
+    queued = sum(broker.llen(key) for key in broker.keys() if broker.type(key) == b"list")
+    return queued + broker.hlen("unacked")
 
 
 ORDERS = {"group": group, "user": user, "groups": groups, "update_all": update_all, "busy": busy}

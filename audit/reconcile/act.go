@@ -30,6 +30,9 @@ const offers = 3
 // codeRowFresh says that the member's row in Auth changed a moment ago: Auth may still be writing the member's roles.
 const codeRowFresh = "auth_row_fresh"
 
+// codeLifted says that the block was lifted after the last look at the member.
+const codeLifted = "block_lifted"
+
 // RowFresh is how long a change in Auth is left to settle before anything is done to its member.
 const RowFresh = 2 * time.Minute
 
@@ -350,6 +353,11 @@ func (e *Engine) stillRight(ctx context.Context, db storage.Roles, r *Report, a 
 	}
 	if s.fresh && a.Budget != audit.BlockBudget { // a block needs nothing of Auth
 		return audit.NotTried, codeRowFresh, nil
+	}
+	if a.Budget == audit.BlockBudget {
+		if still, err := e.stillBlocked(ctx, db, s.look, a.Member); err != nil || !still {
+			return audit.NotTried, codeLifted, err
+		}
 	}
 	held, err := e.heldNow(ctx, db, r, s.look, a, s.decision)
 	if err != nil {

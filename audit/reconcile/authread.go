@@ -29,6 +29,8 @@ type kept struct {
 	failure error     // of an Auth that kept somebody waiting
 	silent  time.Time // until when it is not asked by live looks; by the machine's clock
 
+	returns map[snowflake.ID]int // how many returns of a blocked member were told of
+
 	noted   string // version of Auth that was noted down last
 	sum     string // of it
 	verdict audit.Health
@@ -68,6 +70,10 @@ func (e *Engine) judge(ctx context.Context, l *Look, g *gathered, w Wish) error 
 	maps.Copy(counts, g.directory.Counts)
 	if share, known := e.overlap(g.directory, l.Picture); known {
 		counts[audit.GuildOverlap] = share
+	}
+	if clock := l.Picture.Clock; !clock.IsZero() {
+		// A clock of ours that jumped would end every grace, or none: Discord's is asked as well as the database's.
+		counts[audit.ClockSkew] = max(counts[audit.ClockSkew], int64(l.At.Sub(clock).Abs()/time.Second))
 	}
 	base := g.rows.baseline(g.directory.Fingerprint)
 	l.Verdict = audit.JudgeAuth(counts, base, g.rows.thresholds)

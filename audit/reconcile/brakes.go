@@ -98,7 +98,7 @@ func (b *BrakeState) usedOf(d audit.Dimension, w audit.Window) *int {
 	case audit.PrivilegedRemoved:
 		n = u.Privileged
 	case audit.BlockKicks:
-		n = u.BlockKicks
+		n = u.BlockKicks + len(u.Stripped)
 	}
 	return &n
 }

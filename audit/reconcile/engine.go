@@ -12,6 +12,7 @@ import (
 
 	"gatecamp/audit"
 	"gatecamp/audit/policyfile"
+	"gatecamp/enforcement"
 	"gatecamp/internal/wrap"
 	"gatecamp/storage"
 )
@@ -28,8 +29,11 @@ type Config struct {
 	Beat   time.Duration // between signs of life of a run; 1 s if zero
 	// Patience is how long live looks wait for an Auth that then fails, before they take its failure for granted for 5 s; 1 s if zero.
 	Patience time.Duration
-	Now      func() time.Time // the clock; time.Now if nil
-	Log      *slog.Logger     // discarded if nil
+	Blocks   Blocks                    // who is kept out, in process; nil: only the database is asked
+	Immune   func() enforcement.Immune // whom blocks do not reach; nil: nobody
+	Emit     func(enforcement.Event)   // is told what people should hear of; must not wait; nil: nobody listens
+	Now      func() time.Time          // the clock; time.Now if nil
+	Log      *slog.Logger              // discarded if nil
 	// Progress is told, after each call to Discord, how many of the free actions of a run's plan are behind it; run 0 is a live look.
 	// It must not wait. May be nil.
 	Progress func(run int64, done, of int)

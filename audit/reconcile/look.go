@@ -25,6 +25,7 @@ type Look struct {
 
 	whole     *audit.Directory // all of Auth, also where the scene knows a part of it; nil: it could not be read
 	overrides map[snowflake.ID]storage.Exception
+	of        []snowflake.ID            // whom it is about; nil: anybody
 	changed   []storage.AccountRevision // of the last RowFresh, for a second look
 	subjects  *audit.Subjects           // over all of Auth, of a remembered look; nil: those of Scene
 }
@@ -87,7 +88,7 @@ func (e *Engine) gather(ctx context.Context, w Wish) (*gathered, error) {
 
 // compose makes a look of what was gathered and the guild.
 func (e *Engine) compose(ctx context.Context, pic Picture, w Wish, g *gathered) (_ *Look, err error) {
-	l := &Look{At: g.at, Picture: pic, AuthError: g.authError, changed: g.rows.changed, overrides: map[snowflake.ID]storage.Exception{}}
+	l := &Look{At: g.at, Picture: pic, AuthError: g.authError, changed: g.rows.changed, of: w.Of, overrides: map[snowflake.ID]storage.Exception{}}
 	if l.Policy, l.PolicyVersion, err = e.policyOf(g.rows, w); err != nil {
 		return nil, err
 	}
@@ -109,7 +110,8 @@ func (e *Engine) compose(ctx context.Context, pic Picture, w Wish, g *gathered) 
 	for _, x := range g.rows.exceptions(l.At, w) {
 		l.add(&s, x)
 	}
-	s.Blocks, s.OpenedLost, s.OpenedSurplus = g.rows.blocks, g.rows.openedLost, g.rows.openedSurplus
+	s.OpenedLost, s.OpenedSurplus = g.rows.openedLost, g.rows.openedSurplus
+	e.enforce(&s, l, g.rows)
 	if w.Of == nil || l.whole == nil {
 		l.Scene = audit.NewScene(s)
 		e.keep(l, nil)

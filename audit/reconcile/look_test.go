@@ -141,6 +141,18 @@ func TestAnAuthThatShrankReportsOnly(t *testing.T) {
 	}
 }
 
+func TestAClockThatDiffersFromDiscordsReportsOnly(t *testing.T) {
+	w, e := released(t, stripStrangers)
+	w.join(2001, roleFleet)
+	for skew, want := range map[time.Duration]audit.Health{0: audit.Healthy, 4 * time.Minute: audit.Healthy, -time.Hour: audit.Doubtful, time.Hour: audit.Doubtful} {
+		w.clock = w.now().Add(skew)
+		r := w.run(e, storage.Order{DryRun: true})
+		if r.Look.Verdict.Health != want || (want == audit.Healthy) != (len(r.Plan.Actions) > 0) {
+			t.Errorf("with clocks that differ by %s Auth is %v, plan %v; want %v", skew, r.Look.Verdict.Health, r.Plan.Actions, want)
+		}
+	}
+}
+
 func TestALimitClosesNothingAndOneMemberClosesTheirOwn(t *testing.T) {
 	w, e := released(t, stripStrangers)
 	w.join(500, roleFleet)

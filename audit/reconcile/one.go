@@ -102,6 +102,9 @@ func (e *Engine) planLive(ctx context.Context, r *Report, ids []snowflake.ID, me
 	decisions = slices.DeleteFunc(decisions, func(d audit.Decision) bool { return l.realtime(&d) == audit.RealtimeOff })
 	acting := l.acting(decisions)
 	r.Decisions, r.Population = decisions, pop
+	if err := e.rejoins(ctx, r); err != nil {
+		return err
+	}
 	if acts {
 		var err error
 		if r.PutOff, err = e.putOff(ctx, r, members); err != nil {

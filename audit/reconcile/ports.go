@@ -27,6 +27,7 @@ type Picture struct {
 	Live     bool      // the guild itself, not a file
 	Away     bool      // Discord does not show the guild to its bots now: an outage, in which nothing is taken from anybody
 	Heads    *Heads    // members counted and not listed; nil: Members lists them
+	Clock    time.Time // what time it is by Discord's clock; zero: unknown
 }
 
 // Heads counts members without listing them.

@@ -155,7 +155,7 @@ func auditUsed(u storage.Used) audit.Used {
 }
 
 func auditUse(u storage.Use) audit.Use {
-	return audit.Use{Members: u.Members, PerRole: u.PerRole, Roles: u.Roles, Kicks: u.Kicks, Privileged: u.Privileged, BlockKicks: u.BlockKicks}
+	return audit.Use{Members: u.Members, PerRole: u.PerRole, Roles: u.Roles, Kicks: u.Kicks, Privileged: u.Privileged, BlockKicks: u.BlockKicks, Stripped: u.Stripped}
 }
 
 func storedBudget(b audit.Budget) storage.Budget {

@@ -26,7 +26,8 @@ type rows struct {
 	openedLost    map[snowflake.ID]time.Time
 	openedSurplus map[snowflake.ID]time.Time
 	changed       []storage.AccountRevision
-	blocks        []audit.Block
+	blocks        []storage.Block           // that act
+	links         []storage.AccountRevision // of the Auth users among them
 }
 
 func (e *Engine) readRows(ctx context.Context, at time.Time, w Wish) (*rows, error) {
@@ -49,7 +50,7 @@ func (e *Engine) readRows(ctx context.Context, at time.Time, w Wish) (*rows, err
 		if r.tables, err = db.ExceptionsAt(ctx, e.cfg.Guild, at); err != nil {
 			return err
 		}
-		if r.blocks, err = e.blocks(ctx, db); err != nil {
+		if r.blocks, r.links, err = e.readBlocks(ctx, db, at, w.Of); err != nil {
 			return err
 		}
 		if w.Again {

@@ -43,6 +43,7 @@ type Report struct {
 	Counts     Counts
 	Outcomes   []audit.Outcome
 	Seen       []snowflake.ID // of a live look: who was looked at, also those of whom nothing is found
+	Rejoins    []Rejoin       // blocked members who came back too often
 	PutOff     []PutOff       // whose kick only grace puts off, where a kick would be performed
 
 	stored     bool            // the plan is
@@ -231,6 +232,9 @@ func (e *Engine) plan(ctx context.Context, r *Report) error {
 		return err
 	}
 	r.Decisions = decisions
+	if err := e.rejoins(ctx, r); err != nil {
+		return err
+	}
 	r.Plan = audit.MakePlan(e.cfg.Guild, acting, pop, r.Look.Policy.Limits, used, gates)
 	r.count(pop)
 	if r.PutOff, err = e.putOff(ctx, r, members); err != nil {

@@ -59,6 +59,7 @@ type world struct {
 	version  int // of auth
 	away     bool
 	partial  bool
+	clock time.Time // what time it is by Discord; zero: it has not said so
 	offset   time.Duration
 	began    time.Time
 	calls    []audit.Action // what reached Discord
@@ -200,7 +201,7 @@ func (w *world) Picture(ctx context.Context) (reconcile.Picture, error) {
 	at := w.now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	pic := reconcile.Picture{Guild: w.guild, Complete: !w.partial, At: at, Live: true}
+	pic := reconcile.Picture{Guild: w.guild, Complete: !w.partial, At: at, Live: true, Clock: w.clock}
 	for _, id := range slices.Sorted(maps.Keys(w.members)) {
 		pic.Members = append(pic.Members, w.members[id])
 	}
@@ -393,7 +394,7 @@ func (w *world) writes() []string {
 }
 
 // engine is a new process, which takes the lease from whoever had it.
-func (w *world) engine() *reconcile.Engine {
+func (w *world) engine(change ...func(*reconcile.Config)) *reconcile.Engine {
 	w.t.Helper()
 	n := w.engines.Add(1)
 	name := fmt.Sprintf("process %d", n)
@@ -402,7 +403,11 @@ func (w *world) engine() *reconcile.Engine {
 		w.t.Fatal(err)
 	}
 	w.fence = lease.Fence
-	return reconcile.New(w.db, w, reconcile.Config{Guild: guildID, Fence: lease.Fence, Owner: name, Beat: 5 * time.Millisecond, Now: w.now})
+	cfg := reconcile.Config{Guild: guildID, Fence: lease.Fence, Owner: name, Beat: 5 * time.Millisecond, Now: w.now}
+	for _, f := range change {
+		f(&cfg)
+	}
+	return reconcile.New(w.db, w, cfg)
 }
 
 func (w *world) author(reason string) storage.Author {
@@ -473,12 +478,12 @@ func (w *world) run(e *reconcile.Engine, o storage.Order) *reconcile.Report {
 }
 
 // released is a world whose lock is released under the policy, with an engine that may act.
-func released(t *testing.T, policy string) (*world, *reconcile.Engine) {
+func released(t *testing.T, policy string, change ...func(*reconcile.Config)) (*world, *reconcile.Engine) {
 	t.Helper()
 	w := newWorld(t)
 	w.bind()
 	w.policy(policy)
-	e := w.engine()
+	e := w.engine(change...)
 	w.release(e)
 	return w, e
 }

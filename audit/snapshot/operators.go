@@ -84,7 +84,13 @@ func (a *accounts) readBlock(t token) {
 		case "until":
 			b.Until = a.instant()
 		case "ban":
-			b.Ban = a.flag(false)
+			if a.flag(false) {
+				b.Act = audit.Ban
+			}
+		case "strip":
+			if a.flag(false) {
+				b.Act = max(b.Act, audit.Strip)
+			}
 		default:
 			a.skip()
 		}

@@ -291,7 +291,7 @@ func TestTextSaysWhyNothingHappens(t *testing.T) {
 	}
 	bare := `{"guild_roles": [], "guild_members": [[{"user": {"id": 1, "username": "a\u202e\nb\u001b[31m"}}]]`
 	for _, test := range []struct{ name, text, want string }{
-		{"locked", words(string(demo.Guild()), audit.Gates{Locked: true}), "lock: nobody has acknowledged a first report"},
+		{"locked", words(string(demo.Guild()), audit.Gates{Locked: true}), "lock: no report that covers such changes has been acknowledged"},
 		{"locked", words(string(demo.Guild()), audit.Gates{Locked: true}), "Nothing is done while a gate is closed."},
 		{"no Auth", words(bare+"}", audit.Gates{}), "Auth: not in this file."},
 		{"no time", words(bare+"}", audit.Gates{}), "does not say when this was true"},

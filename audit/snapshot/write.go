@@ -222,6 +222,7 @@ type jsonBlock struct {
 	Member idText  `json:"uid"`
 	Until  *string `json:"until"`
 	Ban    bool    `json:"ban"`
+	Strip  bool    `json:"strip,omitempty"`
 }
 
 type jsonOverride struct {
@@ -269,7 +270,7 @@ func authOf(f *File) jsonAuth {
 		a.Protected = append(a.Protected, jsonProtection{idText(p.Member), p.Reason, p.Owner, instantOf(p.Until)})
 	}
 	for _, b := range f.Blocks {
-		a.Blocks = append(a.Blocks, jsonBlock{idText(b.Member), instantOf(b.Until), b.Ban})
+		a.Blocks = append(a.Blocks, jsonBlock{idText(b.Member), instantOf(b.Until), b.Act == audit.Ban, b.Act == audit.Strip})
 	}
 	for _, o := range f.Overrides {
 		a.Overrides = append(a.Overrides, jsonOverride{idText(o.Member), o.Act.String(), instantOf(o.Until), o.SingleUse})

@@ -9,6 +9,7 @@ import (
 	"database/sql"
 	"errors"
 	"path/filepath"
+	"strings"
 	"time"
 
 	_ "modernc.org/sqlite" // the engine of the files it makes
@@ -149,4 +150,32 @@ func openFile(file string) (*sql.DB, error) {
 		db.SetMaxOpenConns(1)
 	}
 	return db, err
+}
+
+// Rows asks a database that SQLite made: each row as its columns with | between them.
+func Rows(tb TB, url, query string) (all []string) {
+	tb.Helper()
+	rows, err := open(tb, url[len("sqlite:"):]).QueryContext(tb.Context(), query)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for rows.Next() {
+		texts, into := make([]string, len(columns)), make([]any, len(columns))
+		for i := range texts {
+			into[i] = &texts[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			tb.Fatal(err)
+		}
+		all = append(all, strings.Join(texts, "|"))
+	}
+	if rows.Err() != nil {
+		tb.Fatal(rows.Err())
+	}
+	return all
 }

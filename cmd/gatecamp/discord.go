@@ -33,27 +33,27 @@ var (
 	_ reconcile.Writer     = liveGuild{}
 )
 
-func livePicture(p discord.Picture) reconcile.Picture {
-	return reconcile.Picture{Guild: p.Guild, Members: p.Members, Complete: p.Complete, At: p.At, Live: true}
+func (g liveGuild) picture(p discord.Picture) reconcile.Picture {
+	return reconcile.Picture{Guild: p.Guild, Members: p.Members, Complete: p.Complete, At: p.At, Live: true, Clock: g.client.Clock()}
 }
 
 // Picture satisfies reconcile.Guilds.
 func (g liveGuild) Picture(ctx context.Context) (reconcile.Picture, error) {
 	p, err := g.Guild.Picture(discord.WithPriority(ctx, g.priority))
-	return livePicture(p), err
+	return g.picture(p), err
 }
 
 // Known satisfies reconcile.LiveGuilds.
 func (g liveGuild) Known(ctx context.Context) (reconcile.Picture, error) {
 	p, err := g.Guild.Known(ctx)
-	return livePicture(p), err
+	return g.picture(p), err
 }
 
 // Counted satisfies reconcile.Counting.
 func (g liveGuild) Counted(ctx context.Context) (reconcile.Picture, error) {
 	h := g.Guild.Headcount()
 	heads := &reconcile.Heads{Members: h.Members, Holders: h.Holders, Revision: h.Revision, Present: g.Present}
-	return reconcile.Picture{Guild: h.Guild, Complete: h.Complete, At: h.At, Live: true, Away: !h.Visible, Heads: heads}, ctx.Err()
+	return reconcile.Picture{Guild: h.Guild, Complete: h.Complete, At: h.At, Live: true, Away: !h.Visible, Heads: heads, Clock: g.client.Clock()}, ctx.Err()
 }
 
 // Visible satisfies reconcile.Sighted.

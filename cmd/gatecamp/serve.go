@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,13 +17,16 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gatecamp/audit/reconcile"
+	"gatecamp/auth"
 	"gatecamp/bot"
 	"gatecamp/commands"
 	"gatecamp/config"
 	"gatecamp/discord"
+	"gatecamp/enforcement/guard"
 	"gatecamp/i18n"
 	"gatecamp/internal/problem"
 	"gatecamp/storage"
+	"gatecamp/telemetry"
 )
 
 func (c *console) serve() *cobra.Command {
@@ -45,15 +49,20 @@ start, and the session with Discord is kept for it; a second signal ends it at o
 // server is one process of `gatecamp serve`.
 type server struct {
 	*console
-	cfg    config.Config
-	log    *slog.Logger
-	db     storage.Store
-	auth   reconcile.Auth
-	shared discord.Shared       // nil: no other process uses the token
-	gate   discord.IdentifyGate // likewise
-	me     storage.Owner
-	state  *serveState
-	counts *metrics
+	cfg     config.Config
+	log     *slog.Logger
+	db      storage.Store
+	auth    reconcile.Auth
+	notices *auth.Notices        // nil: nothing is written into Auth
+	shared  discord.Shared       // nil: no other process uses the token
+	gate    discord.IdentifyGate // likewise
+	me      storage.Owner
+	state   *serveState
+	counts  *metrics
+	guard   *guard.Guard // who is kept out
+	events  *telemetry.Sink
+	guarding
+	ruling
 	texts  *i18n.Catalogue
 	rights *reconcile.Rights
 	client *discord.Client    // of the present connection
@@ -80,6 +89,9 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 		defer debug.SetMemoryLimit(debug.SetMemoryLimit(serveMemory))
 	}
 	s := &server{console: c, cfg: cfg, log: newLog(c.err, cfg.LogFormat, cfg.LogLevel)}
+	for _, file := range cfg.Exposed() {
+		s.log.Warn("a file with a secret can be read by every user of this machine; chmod 600 it", "file", file)
+	}
 	if s.db, err = openStore(ctx, &cfg); err != nil {
 		return err
 	}
@@ -96,6 +108,11 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeShared()) }()
+	closeNotices, err := s.openNotices()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeNotices()) }()
 	if s.texts, err = i18n.Load(); err != nil {
 		return err
 	}
@@ -107,6 +124,22 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 	s.me = storage.Owner{ID: servePrefix + rand.Text(), Host: host, PID: os.Getpid(), Since: s.now().UTC()}
 	s.tenures, s.state = map[int]*tenure{}, newServeState(s.me)
 	s.counts = newMetrics(s)
+	defer func() {
+		for _, end := range slices.Backward(s.closers) {
+			err = errors.Join(err, end())
+		}
+	}()
+	if err := s.openEvents(ctx); err != nil {
+		return err
+	}
+	s.openRules()
+	if err := s.openStream(); err != nil {
+		return err
+	}
+	if err := s.openGuard(ctx); err != nil {
+		return err
+	}
+	s.book.look(ctx)
 	return s.run(ctx)
 }
 
@@ -116,6 +149,8 @@ func (s *server) run(ctx context.Context) error {
 	work, stop := context.WithCancel(ctx)
 	var beside errgroup.Group
 	beside.Go(func() error { s.serveHTTP(work); return nil })
+	beside.Go(func() error { s.keepGuard(work); return nil })
+	beside.Go(func() error { s.keepRules(work); return nil })
 	err := s.overAndOver(ctx)
 	stop()
 	_ = beside.Wait()
@@ -153,9 +188,10 @@ func (s *server) connected(ctx context.Context) (err error) {
 	}
 	slash := commands.New(commands.Config{
 		Store: s.db, Rights: s.rights, Guilds: s, Texts: s.texts, Log: s.log, Now: s.now, RunsPerUser: s.cfg.RunsPerUser, RunDeadline: s.cfg.RunDeadline,
+		Guard: s.checked, Blocks: s.guard, Record: s.incidents.Put,
 	})
 	client, err := discord.Open(ctx, discord.Config{
-		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Gate: s.gate, Log: s.log, OnEvent: s.event, OnInteraction: slash,
+		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Gate: s.gate, Log: s.log, OnEvent: s.event, OnInteraction: slash, OnIncident: s.incidents.Put,
 	})
 	if err != nil {
 		return err

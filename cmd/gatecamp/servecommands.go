@@ -42,7 +42,7 @@ func (s *server) Guild(id snowflake.ID) (commands.House, bool) {
 	}
 	return commands.House{
 		Engine: h.engine, Guilds: h.live, Runner: h.keeper, REST: s.client.Rest(), Application: discord.BotOf(s.cfg.DiscordToken),
-		AdminChannel: h.settings.AdminChannelID, Locale: h.settings.Locale, Status: h.status, People: h.people,
+		AdminChannel: h.settings.AdminChannelID, Locale: h.locale(), Status: h.status, People: h.people,
 	}, true
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 	"gatecamp/bot"
 	"gatecamp/config"
 	"gatecamp/discord"
+	"gatecamp/i18n"
 	"gatecamp/internal/problem"
 	"gatecamp/notify"
 	"gatecamp/schedule"
@@ -35,6 +37,7 @@ type house struct {
 	board    *bot.Board // nil: the guild has no channel for its admins
 	ears     ears
 	seen     atomic.Pointer[audit.Directory] // what Auth said last
+	managed  managedRoles
 
 	telling sync.WaitGroup // what is still told
 }
@@ -44,12 +47,12 @@ func newHouse(t *tenure, id snowflake.ID) *house {
 		t: t, id: id, settings: t.cfg.Guild(id), log: t.log.With("guild", id), live: liveGuild{t.client.Guild(id), t.client, discord.Live},
 	}
 	h.engine = reconcile.New(t.db, t.auth, reconcile.Config{
-		Guild: id, Fence: t.lease.Fence, Owner: t.me.ID, Now: t.now, Log: h.log,
+		Guild: id, Fence: t.lease.Fence, Owner: t.me.ID, Blocks: t.guard, Immune: t.guard.Immune, Emit: t.emit, Now: t.now, Log: h.log,
 		Progress: func(run int64, done, of int) { h.keeper.Progress(run, done, of) },
 	})
 	if h.settings.AdminChannelID != 0 {
 		h.board = bot.NewBoard(bot.BoardConfig{
-			Guild: id, Channel: h.settings.AdminChannelID, Post: t.client, Memory: t.db, Printer: t.texts.For(h.settings.Locale), Summary: summaryOf, Names: h.names,
+			Guild: id, Channel: h.settings.AdminChannelID, Post: t.client, Memory: t.db, Printer: func() *i18n.Printer { return t.texts.For(h.locale()) }, Summary: summaryOf, Names: h.names,
 			Givers: t.db, Log: t.log,
 		})
 	}
@@ -223,6 +226,7 @@ func (h *house) RunEnded(r *reconcile.Report, err error) {
 
 // learn keeps what a look said about Auth.
 func (h *house) learn(r *reconcile.Report) {
+	h.managed.learn(r, h.t.now())
 	if r == nil || r.Look == nil {
 		return
 	}
@@ -248,7 +252,7 @@ const tellWithin = 15 * time.Second
 func (h *house) tell(r *reconcile.Report) {
 	ctx, end := context.WithTimeout(context.Background(), tellWithin)
 	defer end()
-	message := notify.Render(h.t.texts.For(h.settings.Locale), summaryOf(r))
+	message := notify.Render(h.t.texts.For(h.locale()), summaryOf(r))
 	if err := h.t.queue.Tell(ctx, schedule.Telling{Guild: h.id, Run: r.Run.ID, Reason: schedule.ReasonRun, Message: message}); err != nil {
 		h.log.ErrorContext(ctx, "nobody is told about a run", "run", r.Run.ID, "error", err)
 	}
@@ -329,4 +333,9 @@ func (e *ears) forget(run int64, one *ear) {
 	if len(e.waiting[run]) == 0 {
 		delete(e.waiting, run)
 	}
+}
+
+// locale is what the guild is spoken to in: as the settings say, else as the guild is set to in Discord.
+func (h *house) locale() string {
+	return cmp.Or(h.settings.Locale, h.live.Locale())
 }

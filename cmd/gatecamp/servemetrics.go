@@ -82,11 +82,13 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	out.gauge("gatecamp_owner", "Whether this process acts.", oneIf(v.Role == roleOwner))
 	out.gauge("gatecamp_waiting", "Whether this process waits for its turn.", oneIf(v.Role == roleWaiting))
 	out.gauge("gatecamp_ready", "Whether this process has everything it needs for its part.", oneIf(v.Ready))
+	c.s.collectEnforcement(out)
 	for _, t := range c.s.present() {
 		for _, h := range t.all() {
 			h.collect(out)
 		}
 	}
+	c.s.ruling.collect(out)
 	if client, slash := c.s.connection(); client != nil {
 		collectDiscord(out, client.Stats(), slash.Stats().Dropped)
 	}
@@ -108,6 +110,10 @@ func (e exporter) put(f reading, value float64, values ...string) {
 
 func (e exporter) gauge(name, help string, value float64) {
 	e.put(reading{name, help, prometheus.GaugeValue, nil}, value)
+}
+
+func (e exporter) counter(name, help string, value float64) {
+	e.put(reading{name, help, prometheus.CounterValue, nil}, value)
 }
 
 // collect gives the figures of a guild.

@@ -11,6 +11,7 @@ import (
 
 	"gatecamp/audit"
 	"gatecamp/audit/reconcile"
+	"gatecamp/bot"
 	"gatecamp/internal/secret"
 	"gatecamp/internal/wrap"
 	"gatecamp/notify"
@@ -30,10 +31,15 @@ func (t *tenure) openQueue() (*schedule.Queue, error) {
 			}
 			return ""
 		},
-		Alarm: func(guild snowflake.ID, m notify.Message) {
-			t.log.Error("no run has succeeded for too long", "guild", guild, "text", m.Text)
-			if h, is := t.house(guild); is {
-				h.Trouble(guild, "overdue", m.Text)
+		Notice: t.notice(),
+		Alarm: func(guild snowflake.ID, reason string, m notify.Message) {
+			h, is := t.house(guild)
+			switch {
+			case !is:
+			case reason == schedule.ReasonWebhook:
+				h.Trouble(guild, bot.TroubleWebhook, "")
+			default:
+				h.Trouble(guild, bot.TroubleOverdue, m.Text)
 			}
 		},
 	}
@@ -94,7 +100,7 @@ func (h *house) wanted(ctx context.Context) schedule.Guild {
 		h.log.WarnContext(ctx, "schedule", "warning", w)
 	}
 	g := schedule.Guild{
-		ID: h.id, Line: line{h}, Spec: spec, Deadline: h.t.cfg.RunDeadline, Locale: h.settings.Locale, Details: h.t.cfg.WebhookDetails, RetentionDays: h.t.cfg.RetentionDays,
+		ID: h.id, Line: line{h}, Spec: spec, Deadline: h.t.cfg.RunDeadline, Locale: h.locale(), Details: h.t.cfg.WebhookDetails, RetentionDays: h.t.cfg.RetentionDays,
 	}
 	if h.settings.WebhookURL.IsSet() {
 		g.Webhooks = map[string]secret.String{schedule.SummaryWebhook: h.settings.WebhookURL}

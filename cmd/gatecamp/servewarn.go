@@ -28,7 +28,7 @@ func (h *house) warn(r *reconcile.Report) {
 				h.log.WarnContext(ctx, "more members are near their kick than one look writes to; the next one goes on", "written", written, "left", len(r.PutOff)-i)
 				return
 			}
-			queued, err := h.t.queue.Warn(ctx, h.id, m.Member, m.Until, warning(h.t.texts.For(h.settings.Locale), r.Look.Picture.Guild.Name, m))
+			queued, err := h.t.queue.Warn(ctx, h.id, m.Member, m.Until, warning(h.t.texts.For(h.locale()), r.Look.Picture.Guild.Name, m))
 			if err != nil {
 				h.log.ErrorContext(ctx, "members are not warned before they are kicked", "left", len(r.PutOff)-i, "error", err)
 				return

@@ -29,11 +29,17 @@ anything is. It connects to nothing. What each setting means is in docs/configur
 				return err
 			}
 			c.warnOfSummerTime(&cfg)
+			for _, file := range cfg.Exposed() {
+				c.say(exposedFile, file, file)
+			}
 			c.say("Every setting is in order. `gatecamp config show` prints them, `gatecamp health` tries them.")
 			return nil
 		},
 	}
 }
+
+// exposedFile is what is said of a file with a secret in it that is open to all.
+const exposedFile = "%s holds a secret and can be read by every user of this machine: chmod 600 %s"
 
 // warnOfSummerTime says which audits of the coming year the clocks of a schedule's zone skip or double.
 func (c *console) warnOfSummerTime(cfg *config.Config) {

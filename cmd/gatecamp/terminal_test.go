@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -88,24 +89,8 @@ func (tt *terminal) run(args ...string) answer {
 func (tt *terminal) runIn(ctx context.Context, args ...string) answer {
 	tt.t.Helper()
 	var out, warnings strings.Builder
-	names := make([]string, 0, len(tt.env))
-	for name := range tt.env {
-		names = append(names, name)
-	}
 	tt.now = tt.now.Add(time.Second)
-	c := &console{
-		env: config.Environment{
-			Names:  names,
-			Lookup: func(name string) (string, bool) { v, ok := tt.env[name]; return v, ok },
-			ReadFile: func(name string) ([]byte, error) {
-				if !filepath.IsAbs(name) {
-					return nil, fs.ErrNotExist
-				}
-				return os.ReadFile(name)
-			},
-		},
-		in: strings.NewReader(tt.in), out: &out, err: &warnings, now: tt.clock, user: "tester",
-	}
+	c := tt.console(&out, &warnings)
 	err := run(ctx, args, c)
 	a := answer{tt.t, args, out.String(), warnings.String(), exitCode(err)}
 	if err != nil {
@@ -118,6 +103,27 @@ func (tt *terminal) runIn(ctx context.Context, args ...string) answer {
 		tt.t.Errorf("%v has a secret in its error: %v", args, err)
 	}
 	return a
+}
+
+// console is one with the terminal's settings.
+func (tt *terminal) console(out, warnings io.Writer) *console {
+	names := make([]string, 0, len(tt.env))
+	for name := range tt.env {
+		names = append(names, name)
+	}
+	return &console{
+		env: config.Environment{
+			Names:  names,
+			Lookup: func(name string) (string, bool) { v, ok := tt.env[name]; return v, ok },
+			ReadFile: func(name string) ([]byte, error) {
+				if !filepath.IsAbs(name) {
+					return nil, fs.ErrNotExist
+				}
+				return os.ReadFile(name)
+			},
+		},
+		in: strings.NewReader(tt.in), out: out, err: warnings, now: tt.clock, user: "tester",
+	}
 }
 
 // ok runs a command that must succeed.

@@ -11,6 +11,7 @@ import (
 const (
 	auditGuildUpdate      = 1
 	auditChannelCreate    = 10
+	auditChannelDelete    = 12
 	auditOverwriteCreate  = 13
 	auditOverwriteUpdate  = 14
 	auditOverwriteDelete  = 15

@@ -156,6 +156,11 @@ func (g *guild) mayRename(a actor, m *member, nick string) error {
 
 // join takes an account in. Who left may come back; who is banned may not.
 func (s *Server) join(g *guild, u *user, roles []snowflake.ID, pending bool) (*member, error) {
+	return s.joinBy(g, actor{id: g.owner}, u, roles, pending)
+}
+
+// joinBy is join, with who lets a bot in.
+func (s *Server) joinBy(g *guild, by actor, u *user, roles []snowflake.ID, pending bool) (*member, error) {
 	if g.members.by[u.id] != nil {
 		return nil, badRequest(0, "The user is a member already")
 	}
@@ -177,7 +182,7 @@ func (s *Server) join(g *guild, u *user, roles []snowflake.ID, pending bool) (*m
 		s.emit(added)
 		return m, nil
 	}
-	s.publish(g, entry(actor{id: g.owner}, u.id, auditBotAdd), added)
+	s.publish(g, entry(by, u.id, auditBotAdd), added)
 	if app := s.apps[u.id]; app != nil {
 		s.emit(event{name: "GUILD_CREATE", guild: g, app: app, data: func() []byte { return s.guildCreate(g, m, false) }})
 	}

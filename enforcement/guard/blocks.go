@@ -14,17 +14,45 @@ import (
 	"gatecamp/storage"
 )
 
+// What an order can be refused for; the errors say it in words, too.
+var (
+	ErrImmune = errors.New("the subject is immune")
+	// ErrNotStored means that the store is away, and that the order is none that can be held in process.
+	ErrNotStored = errors.New("the store is away")
+)
+
 // Order is a block that somebody wants.
 type Order struct {
 	Namespace enforcement.Namespace
 	Subject   enforcement.Subject
-	TTL       time.Duration // zero: for good
+	Also      enforcement.Also // only of a scope that names a person
+	TTL       time.Duration    // zero: for good
 	Message   string
 	Status    int
 	Rule      string
 	Evidence  string
 	Force     bool // for good although the scope is shared by many
 	By        storage.Author
+	// Whom is what is known of the subject's person, so that immune roles count; without it the subject itself is all that is known. Of
+	// what a rule wants it is who set it off.
+	Whom enforcement.Actor
+}
+
+// person is whom the order is about, as far as it is known.
+func (o *Order) person() enforcement.Actor {
+	a := o.Whom
+	switch o.Subject.Scope {
+	case enforcement.User, enforcement.Member:
+		a.User = o.Subject.ID
+	case enforcement.Account:
+		a.Account = o.Subject.ID
+	case enforcement.Session, enforcement.IP, enforcement.Webhook, enforcement.Channel, enforcement.Guild, enforcement.Role, enforcement.Route:
+		return enforcement.Actor{}
+	}
+	if a.Guild = uint64(o.Namespace); o.Subject.Guild != 0 {
+		a.Guild = o.Subject.Guild
+	}
+	return a
 }
 
 // Change is what became of an order.
@@ -37,8 +65,8 @@ type Change struct {
 // sane refuses what must never be blocked, in words for whoever asked.
 func (g *Guard) sane(o *Order) error {
 	s := g.setup.Load()
-	if s.Immune.Covers(o.Subject) {
-		return problem.Refusedf("%s is immune and cannot be blocked; nothing was changed", o.Subject)
+	if who := o.person(); s.Immune.Covers(o.Subject) || (who.User|who.Account != 0 && g.protects(s, &who)) {
+		return problem.Refusedf("%s is immune and cannot be blocked; nothing was changed", o.Subject).Because(ErrImmune)
 	}
 	if ns := uint64(o.Namespace); ns != 0 && ((o.Subject.Scope == enforcement.Member && o.Subject.Guild != ns) || (o.Subject.Scope == enforcement.Guild && o.Subject.ID != ns)) {
 		return problem.Refusedf("%s belongs to another guild than %s; nothing was changed", o.Subject, o.Namespace)
@@ -49,6 +77,10 @@ func (g *Guard) sane(o *Order) error {
 	if o.TTL == 0 && o.Subject.Scope.Shared() && !o.Force {
 		return problem.New(problem.Refused, fmt.Sprintf("%s may be shared by many and is not blocked for good; nothing was changed", o.Subject),
 			"give a duration, or insist with a reason")
+	}
+	if o.Also != enforcement.AlsoNone && !o.Subject.Scope.Person() {
+		return problem.New(problem.Usage, fmt.Sprintf("%s names no person, so its block cannot also %s; nothing was changed", o.Subject, o.Also),
+			"leave that out, or block the user, the member or the account")
 	}
 	if o.TTL < 0 {
 		return problem.Usagef("a block cannot end before it begins; nothing was changed")
@@ -80,8 +112,8 @@ func (g *Guard) refuse(ctx context.Context, o *Order) {
 
 func (o *Order) row() storage.Block {
 	b := storage.Block{
-		Guild: snowflake.ID(o.Namespace), Scope: o.Subject.Scope.String(), Value: o.Subject.Value(), Message: enforcement.Bound(o.Message),
-		Status: o.Status, Rule: o.Rule, Evidence: []byte(o.Evidence),
+		Guild: snowflake.ID(o.Namespace), Scope: o.Subject.Scope.String(), Value: o.Subject.Value(), Also: o.Also,
+		Message: enforcement.Bound(o.Message), Status: o.Status, Rule: o.Rule, Evidence: []byte(o.Evidence),
 	}
 	if o.TTL > 0 {
 		b.End = o.By.At.Add(o.TTL)
@@ -104,6 +136,9 @@ func (g *Guard) block(ctx context.Context, o *Order) (Change, error) {
 				return Change{}, err
 			}
 			g.take(c.Block)
+			if c.What != storage.BlockKept {
+				g.copy(ctx, &stored)
+			}
 			g.applied(o, &c, before)
 			return c, nil
 		}
@@ -113,9 +148,9 @@ func (g *Guard) block(ctx context.Context, o *Order) (Change, error) {
 	}
 	if o.TTL == 0 {
 		return Change{}, problem.New(problem.Failed, fmt.Sprintf("the database cannot be written, so %s was not blocked for good; nothing was changed", o.Subject),
-			"block it for a while: that is held until the database is back").Because(err)
+			"block it for a while: that is held until the database is back").Because(errors.Join(ErrNotStored, err))
 	}
-	return g.hold(o), nil
+	return g.hold(ctx, o), nil
 }
 
 // endOf is when the block in force ends; zero if there is none or it is permanent.
@@ -138,32 +173,48 @@ func (g *Guard) alone(ctx context.Context) error {
 
 func (g *Guard) release() { <-g.writes }
 
-// hold keeps a temporary block in process.
-func (g *Guard) hold(o *Order) Change {
+// hold keeps a temporary block in process, and where other processes look.
+func (g *Guard) hold(ctx context.Context, o *Order) Change {
 	b := enforcement.Block{
-		Namespace: o.Namespace, Subject: o.Subject, Reason: o.By.Reason, Message: o.Message, Status: o.Status, Rule: o.Rule, Owner: o.By.Actor,
+		Namespace: o.Namespace, Subject: o.Subject, Also: o.Also, Reason: o.By.Reason, Message: o.Message, Status: o.Status, Rule: o.Rule, Owner: o.By.Actor,
 		Evidence: o.Evidence, Start: o.By.At, End: o.By.At.Add(o.TTL),
 	}
-	c := Change{Block: b, What: storage.BlockMade, Held: true}
+	c := Change{What: storage.BlockMade, Held: true}
+	asked := b // what the store gets, which merges it with what it has
 	g.mu.Lock()
 	var before time.Time
 	if e := g.index.find(o.Namespace, &o.Subject); e != nil {
 		b.Revision = e.revision
 		if e.active(o.By.At.UnixMicro()) {
-			old := e.block()
+			old := e.asBlock()
 			before, c.What = old.End, storage.BlockExtended
-			if !old.Longer(b.End) {
+			if !old.Longer(b.End) && b.Also <= old.Also {
 				g.mu.Unlock()
-				return Change{Block: old, What: storage.BlockKept, Held: e.id == 0}
+				return Change{Block: old, What: storage.BlockKept, Held: e.block == 0}
 			}
-			b.ID = old.ID
+			if !old.Longer(b.End) {
+				b.End = old.End
+			}
+			b.Also, b.ID = max(b.Also, old.Also), old.ID
+			asked.ID = b.ID
 		}
 	}
-	g.pending[pendingKey(&b)] = b
-	g.index.put(g.index.entryOf(&b), g.keeps)
+	if p, held := g.pending[pendingKey(&b)]; held {
+		asked.With(&p)
+	}
+	g.pending[pendingKey(&b)], c.Block = asked, b
+	g.putLocked(&b)
 	g.mu.Unlock()
+	g.copyHeld(ctx, o.held(&b))
 	g.applied(o, &c, before)
 	return c
+}
+
+// held is a held block as other processes see it.
+func (o *Order) held(b *enforcement.Block) storage.Block {
+	row := o.row()
+	row.Revision, row.Reason, row.Owner, row.Start, row.Evidence = b.Revision, o.By.Reason, o.By.Actor, o.By.At, nil
+	return row
 }
 
 // pendingKey is the key of a held block; addresses have their text in it.
@@ -182,10 +233,16 @@ func (g *Guard) applied(o *Order, c *Change, before time.Time) {
 	}
 	e := enforcement.Event{
 		Type: enforcement.BlockApplied, At: o.By.At, Namespace: o.Namespace, Subject: o.Subject, Block: c.Block.ID, Rule: o.Rule, Action: "permanent",
-		Actor: o.By.Actor, Reason: o.By.Reason, Expires: c.Block.End, Before: before, Held: c.Held,
+		Actor: o.By.Actor, Reason: o.By.Reason, Expires: c.Block.End, Before: before, Also: c.Block.Also, Held: c.Held,
 	}
+	e.Of(&o.Whom)
 	if e.Rule == "" {
 		e.Rule = "manual"
+	} else if e.Guild == 0 {
+		e.Guild = o.Subject.Guild
+	}
+	if r := g.setup.Load().Rule(e.Rule); r != nil {
+		e.Severity = r.Severity
 	}
 	if !c.Block.Permanent() {
 		e.Action, e.TTL = "temp", c.Block.Remaining(o.By.At)
@@ -199,43 +256,83 @@ func (g *Guard) Unblock(ctx context.Context, ns enforcement.Namespace, sub enfor
 	by.Reason = enforcement.Bound(by.Reason)
 	ctx, cancel := context.WithTimeout(ctx, writeWithin)
 	defer cancel()
-	held := g.unhold(ns, sub)
+	held := g.unhold(ctx, ns, sub, by)
 	if err = g.alone(ctx); err == nil {
 		defer g.release()
-		var row storage.Block
-		if row, err = g.p.Store.Unblock(ctx, snowflake.ID(ns), sub.Scope.String(), sub.Value(), by); err == nil {
-			b, err := blockOf(&row)
-			if err != nil {
-				return err
-			}
-			g.take(b)
+		err = g.revoke(ctx, ns, sub, by)
+		if held && g.p.Copies != nil && errors.Is(err, storage.ErrNotFound) {
+			err = g.revoke(ctx, ns, sub, by) // whoever held it may have stored it since
 		}
 	}
 	if err != nil && !held {
 		return err
 	}
-	g.count.forget(sub.String())
+	if err := g.p.Counts.Forget(ctx, sub.String()); err != nil {
+		g.p.Log.WarnContext(ctx, "what rules have counted about somebody cannot be forgotten", "error", err)
+	}
 	g.marks.forget(sub.String())
 	g.p.Emit(enforcement.Event{Type: enforcement.BlockRevoked, At: by.At, Namespace: ns, Subject: sub, Actor: by.Actor, Reason: by.Reason})
 	return nil
 }
 
-// unhold drops a block that is only held in process.
-func (g *Guard) unhold(ns enforcement.Namespace, sub enforcement.Subject) bool {
+// revoke closes the stored block.
+func (g *Guard) revoke(ctx context.Context, ns enforcement.Namespace, sub enforcement.Subject, by storage.Author) error {
+	row, err := g.p.Store.Unblock(ctx, snowflake.ID(ns), sub.Scope.String(), sub.Value(), by)
+	if err != nil {
+		return err
+	}
+	b, err := blockOf(&row)
+	if err != nil {
+		return err
+	}
+	g.take(b)
+	g.copy(ctx, &row)
+	g.uncopyHeld(ctx, &b) // else whoever made it longer while the store was away would store that
+	return nil
+}
+
+// Shorten brings the end of the block in force forward, which Block never does. It is storage.ErrNotFound without one, and
+// storage.ErrConflict if the end is not earlier. It is an act of its own and told as one.
+func (g *Guard) Shorten(ctx context.Context, ns enforcement.Namespace, sub enforcement.Subject, end time.Time, by storage.Author) (b enforcement.Block, err error) {
+	defer wrap.Err(&err, "guard.Shorten(%s)", sub.Scope)
+	by.Reason = enforcement.Bound(by.Reason)
+	ctx, cancel := context.WithTimeout(ctx, writeWithin)
+	defer cancel()
+	if err := g.alone(ctx); err != nil {
+		return b, err
+	}
+	defer g.release()
+	before := g.endOf(&Order{Namespace: ns, Subject: sub, By: by})
+	row, err := g.p.Store.ShortenBlock(ctx, snowflake.ID(ns), sub.Scope.String(), sub.Value(), end, by)
+	if err != nil {
+		return b, err
+	}
+	if b, err = blockOf(&row); err != nil {
+		return b, err
+	}
+	g.take(b)
+	g.copy(ctx, &row)
+	g.p.Emit(enforcement.Event{
+		Type: enforcement.BlockApplied, At: by.At, Namespace: ns, Subject: sub, Block: b.ID, Rule: "manual", Action: "shortened", Actor: by.Actor,
+		Reason: by.Reason, Expires: b.End, Before: before, TTL: b.Remaining(by.At),
+	})
+	return b, nil
+}
+
+// unhold drops a block that is only held, here or by another process. One that made a stored block longer goes with that.
+func (g *Guard) unhold(ctx context.Context, ns enforcement.Namespace, sub enforcement.Subject, by storage.Author) bool {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	b := enforcement.Block{Namespace: ns, Subject: sub}
-	k := pendingKey(&b)
-	p, held := g.pending[k]
-	if !held {
+	e := g.index.find(ns, &sub)
+	if e == nil || e.block != 0 || !e.active(by.At.UnixMicro()) {
+		g.mu.Unlock()
 		return false
 	}
-	delete(g.pending, k)
-	if p.ID != 0 {
-		return false // it only made a stored one longer
-	}
-	p.Revoked = g.p.Now()
-	g.index.put(g.index.entryOf(&p), g.keeps)
+	b := e.asBlock()
+	b.Revoked = by.At
+	delete(g.pending, pendingKey(&b))
+	g.putLocked(&b)
+	g.mu.Unlock()
+	g.uncopyHeld(ctx, &b)
 	return true
 }
 
@@ -253,7 +350,7 @@ func (g *Guard) Find(ns enforcement.Namespace, sub enforcement.Subject) (enforce
 			e = g.index.find(n, &sub)
 		}
 		if e != nil && e.active(now) {
-			return e.block(), true
+			return e.asBlock(), true
 		}
 	}
 	return enforcement.Block{}, false
@@ -266,50 +363,83 @@ func (g *Guard) take(b enforcement.Block) {
 	g.takeLocked(&b)
 }
 
-func (g *Guard) takeLocked(b *enforcement.Block) {
-	if old := g.index.find(b.Namespace, &b.Subject); old != nil && old.revision >= b.Revision && old.id != 0 {
-		return
+// takeLocked reports whether it was news.
+func (g *Guard) takeLocked(b *enforcement.Block) bool {
+	if g.loading > 0 {
+		g.meantime = append(g.meantime, *b)
 	}
-	if p, held := g.pending[pendingKey(b)]; held && b.Active(p.Start) && b.Longer(p.End) {
-		b.End = p.End // what is held is not stored yet
+	if old := g.index.find(b.Namespace, &b.Subject); old != nil && old.revision >= b.Revision && old.block != 0 {
+		return false
 	}
-	g.index.put(g.index.entryOf(b), g.keeps)
+	if p, held := g.pending[pendingKey(b)]; held {
+		switch {
+		case !b.Revoked.IsZero() && b.Revoked.After(p.Start):
+			delete(g.pending, pendingKey(b))
+		case b.Active(p.Start):
+			b.With(&p) // what is held is not stored yet
+		}
+	}
+	g.putLocked(b)
+	return true
+}
+
+func (g *Guard) putLocked(b *enforcement.Block) {
+	g.index.put(g.index.dict.entryOf(b), g.keeps)
+	g.p.Changed(*b)
 }
 
 // keeps drops from a part that is copied what can matter no more: taken back or over, and no older news of it can come.
 func (g *Guard) keeps(e *entry) bool {
-	if e.revision > g.last || e.id == 0 {
-		return true
-	}
-	return e.active(g.p.Now().UnixMicro())
+	return (e.revision > g.last && e.block != 0) || e.active(g.p.Now().UnixMicro())
 }
 
 // Load reads every block. Until it has succeeded, every check asks the store itself.
 func (g *Guard) Load(ctx context.Context) (err error) {
 	defer wrap.Err(&err, "guard.Load")
-	var all []*entry
+	copied := g.newestCopy(ctx)
 	g.mu.Lock()
-	defer g.mu.Unlock()
+	g.loading++
+	g.mu.Unlock()
+	all := g.index.filling()
+	now := g.p.Now()
 	newest, err := g.p.Store.BlocksSince(ctx, 0, func(row storage.Block) error {
 		b, err := blockOf(&row)
 		if err != nil {
 			g.malformed(ctx, &row, err)
 			return nil
 		}
-		if b.Active(g.p.Now()) {
-			all = append(all, g.index.entryOf(&b))
+		if b.Active(now) {
+			all.add(&b)
 		}
 		return nil
 	})
+	g.mu.Lock()
+	g.loading--
+	meantime := g.meantime
+	if g.loading == 0 {
+		g.meantime = nil
+	}
+	if err == nil {
+		all.done()
+		g.last = newest
+		for i := range meantime {
+			g.takeLocked(&meantime[i])
+		}
+		for _, b := range g.pending {
+			if e := g.index.find(b.Namespace, &b.Subject); e != nil {
+				stored := e.asBlock()
+				b.ID, b.Revision = stored.ID, stored.Revision
+				b.With(&stored)
+			}
+			g.index.put(g.index.dict.entryOf(&b), g.keeps)
+		}
+		g.loaded.Store(true)
+	}
+	g.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	g.index.fill(all)
-	g.last = newest
-	for _, b := range g.pending {
-		g.index.put(g.index.entryOf(&b), g.keeps)
-	}
-	g.loaded.Store(true)
+	g.begin(ctx, newest, newest < copied)
 	return nil
 }
 
@@ -321,10 +451,13 @@ func (g *Guard) Refresh(ctx context.Context) (err error) {
 		err = g.changes(ctx)
 	}
 	if err == nil {
-		g.retry.Store(0)
+		g.store.mended()
 	}
 	return err
 }
+
+// mostFilled is how many changes are copied one by one; of more, the copies only learn that the database must be asked.
+const mostFilled = 100
 
 func (g *Guard) changes(ctx context.Context) (err error) {
 	defer wrap.Err(&err, "guard.changes")
@@ -332,24 +465,35 @@ func (g *Guard) changes(ctx context.Context) (err error) {
 	last := g.last
 	g.mu.Unlock()
 	var rows []enforcement.Block
+	var stored []storage.Block
 	newest, err := g.p.Store.BlocksSince(ctx, last, func(row storage.Block) error {
 		b, err := blockOf(&row)
 		if err != nil {
 			g.malformed(ctx, &row, err)
 			return nil
 		}
-		rows = append(rows, b)
+		rows, stored = append(rows, b), append(stored, row)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	var news []int
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	for i := range rows {
-		g.takeLocked(&rows[i])
+		if g.takeLocked(&rows[i]) {
+			news = append(news, i)
+		}
 	}
 	g.last = max(g.last, newest)
+	g.mu.Unlock()
+	if len(news) <= mostFilled {
+		for _, i := range news { // whoever changed it may have no copies to write to, as consoles have not
+			g.copy(ctx, &stored[i])
+		}
+	} else if g.p.Copies != nil {
+		g.begin(ctx, newest, true)
+	}
 	return nil
 }
 
@@ -395,9 +539,9 @@ func (g *Guard) flushOne(ctx context.Context, b *enforcement.Block) error {
 		if !still {
 			return nil
 		}
-		o := Order{Namespace: b.Namespace, Subject: b.Subject, TTL: b.End.Sub(b.Start), Message: b.Message, Status: b.Status, Rule: b.Rule, Evidence: b.Evidence}
+		o := Order{Namespace: b.Namespace, Subject: b.Subject, Also: b.Also, TTL: b.End.Sub(b.Start), Message: b.Message, Status: b.Status, Rule: b.Rule, Evidence: b.Evidence}
 		o.By = storage.Author{Actor: b.Owner, Origin: "held", Reason: b.Reason, At: b.Start}
-		row, _, err := g.p.Store.Block(ctx, o.row(), o.By)
+		row, what, err := g.p.Store.Block(ctx, o.row(), o.By)
 		if err != nil {
 			return err
 		}
@@ -406,10 +550,17 @@ func (g *Guard) flushOne(ctx context.Context, b *enforcement.Block) error {
 			return err
 		}
 		g.mu.Lock()
-		defer g.mu.Unlock()
-		if now, still := g.pending[k]; still && now.End.Equal(b.End) {
+		now, still := g.pending[k]
+		if still && now.End.Equal(b.End) && now.Also == b.Also {
 			delete(g.pending, k)
-			g.takeLocked(&stored)
+		}
+		g.takeLocked(&stored)
+		g.mu.Unlock()
+		if what != storage.BlockKept {
+			g.copy(ctx, &row)
+		}
+		if g.settled(ctx, o.held(b)) || !still {
+			return g.takenBack(ctx, b)
 		}
 		return nil
 	}
@@ -417,6 +568,16 @@ func (g *Guard) flushOne(ctx context.Context, b *enforcement.Block) error {
 	defer g.mu.Unlock()
 	delete(g.pending, k)
 	return nil
+}
+
+// takenBack closes a block that was stored although somebody had taken it back while it was held.
+func (g *Guard) takenBack(ctx context.Context, b *enforcement.Block) error {
+	by := storage.Author{Actor: b.Owner, Origin: "held", Reason: "it was taken back before the database had it", At: g.p.Now()}
+	err := g.revoke(ctx, b.Namespace, b.Subject, by)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // Held is how many blocks wait for the store.
@@ -437,10 +598,12 @@ func blockOf(row *storage.Block) (enforcement.Block, error) {
 		return enforcement.Block{}, err
 	}
 	return enforcement.Block{
-		ID: row.ID, Revision: row.Revision, Namespace: enforcement.Namespace(row.Guild), Subject: sub, Reason: row.Reason, Message: row.Message,
-		Status: row.Status, Rule: row.Rule, Owner: row.Owner, Evidence: string(row.Evidence), Start: row.Start, End: row.End, Revoked: row.Closed,
+		ID: row.ID, Revision: row.Revision, Namespace: enforcement.Namespace(row.Guild), Subject: sub, Also: row.Also, Reason: row.Reason,
+		Message: row.Message, Status: row.Status, Rule: row.Rule, Owner: row.Owner, Evidence: string(row.Evidence), Start: row.Start, End: row.End, Revoked: row.Closed,
 	}, nil
 }
 
 // Forget drops what rules have counted about a subject.
-func (g *Guard) Forget(sub enforcement.Subject) { g.count.forget(sub.String()) }
+func (g *Guard) Forget(ctx context.Context, sub enforcement.Subject) error {
+	return g.p.Counts.Forget(ctx, sub.String())
+}

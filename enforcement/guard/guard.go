@@ -7,7 +7,7 @@ package guard
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -18,24 +18,29 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"gatecamp/enforcement"
+	"gatecamp/storage"
 )
 
-// Deadlines. A check never waits longer than checkWithin; after a failure nobody asks again before probeAfter.
+// Deadlines. A check never waits longer than checkWithin, of which the copies get copiesWithin; after a failure nobody asks again on the
+// way before probeAfter.
 const (
-	checkWithin = 50 * time.Millisecond
-	writeWithin = 5 * time.Second
-	probeAfter  = time.Second
-	tick        = 250 * time.Millisecond
-	offAfter    = 10 // failures in a row of one rule
+	checkWithin  = 50 * time.Millisecond
+	copiesWithin = 20 * time.Millisecond
+	deltaWithin  = time.Second
+	writeWithin  = 5 * time.Second
+	loadWithin   = time.Minute
+	probeAfter   = time.Second
+	tick         = 250 * time.Millisecond
+	offAfter     = 10 // failures in a row of one rule
 )
 
 // Guard answers attempts and looks at incidents. All its methods may be called at once.
 type Guard struct {
 	p     Parts
 	setup atomic.Pointer[setup]
-	count *counters
 	marks *marks
 	told  *limiter
+	done  done
 
 	index  *index
 	writes chan struct{} // held by the one that writes to the store
@@ -43,17 +48,28 @@ type Guard struct {
 	mu       sync.Mutex // what follows, and writing to the index
 	last     int64      // the newest revision that the index has
 	pending  map[key]enforcement.Block
+	loading  int                 // how many read everything at the moment
+	meantime []enforcement.Block // what was taken since the first of them began
+	unsaid   int64               // the newest revision that could not be copied
+	settle   []storage.Block     // held blocks that are stored, while the copies do not know it yet
 	ruleIDs  map[string]ruleID
 	nextRule int
 
 	loaded  atomic.Bool
-	retry   atomic.Int64 // microseconds: the store failed, and is not asked on the way before this
+	running atomic.Bool   // Run probes what is away, so nobody else has to
+	wake    chan struct{} // for Run: something changed elsewhere
+	cold    atomic.Bool   // the copies do not know from where on they are whole
 	hearing singleflight.Group
+	store   breaker
+	copies  breaker
+	counts  breaker
+	stood   atomic.Int64 // incidents that were not counted since the counters are away
 	contain atomic.Int64 // microseconds: when contain was last asked for
 }
 
 type ruleID struct {
 	id    int
+	slot  uint16
 	count enforcement.Count
 }
 
@@ -65,12 +81,16 @@ type setup struct {
 	events  []*rule
 }
 
+// shadows reports whether nobody is denied in the guild, and it is only told.
+func (s *setup) shadows(guild uint64) bool { return s.ModeIn(guild) == enforcement.Shadowing }
+
 // rule is a rule with its state.
 type rule struct {
 	*enforcement.Rule
 	id       int
-	source   *rule // of gates: whose count is read
-	need     int   // up to which its count must be right
+	slot     uint16 // among the counts of a subject
+	source   *rule  // of gates: whose count is read
+	need     int    // up to which its count must be right
 	failures atomic.Int32
 }
 
@@ -82,11 +102,17 @@ func New(c enforcement.Config, p Parts) (*Guard, error) {
 	if p.Emit == nil {
 		p.Emit = func(enforcement.Event) {}
 	}
+	if p.Changed == nil {
+		p.Changed = func(enforcement.Block) {}
+	}
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
+	if p.Counts == nil {
+		p.Counts = newCounters()
+	}
 	g := &Guard{
-		p: p, count: newCounters(p.Now()), marks: newMarks(), told: newLimiter(), index: newIndex(), writes: make(chan struct{}, 1),
+		p: p, marks: newMarks(), told: newLimiter(), index: newIndex(), writes: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 		pending: map[key]enforcement.Block{}, ruleIDs: map[string]ruleID{},
 	}
 	if err := g.Configure(c); err != nil {
@@ -111,7 +137,7 @@ func (g *Guard) Configure(c enforcement.Config) error {
 		if r.Count != nil {
 			r.need = r.Count.Threshold
 		}
-		r.id = g.numberOf(r.Rule)
+		r.id, r.slot = g.numberOf(r.Rule)
 		if !r.Off && r.Stage == enforcement.AtIngress {
 			s.ingress = append(s.ingress, r)
 		} else if !r.Off {
@@ -131,8 +157,9 @@ func (g *Guard) Configure(c enforcement.Config) error {
 	return nil
 }
 
-// numberOf is the rule's number in the counters: the same as long as it counts in the same way.
-func (g *Guard) numberOf(r *enforcement.Rule) int {
+// numberOf is the rule's number here, and its place among the counts: the same as long as it counts in the same way. The place is the
+// same in every process that has these rules.
+func (g *Guard) numberOf(r *enforcement.Rule) (id int, slot uint16) {
 	var n enforcement.Count
 	if r.Count != nil {
 		n = *r.Count
@@ -140,12 +167,29 @@ func (g *Guard) numberOf(r *enforcement.Rule) int {
 	old, known := g.ruleIDs[r.Name]
 	if known && slices.Equal(old.count.By, n.By) && old.count.Window == n.Window && old.count.Fixed == n.Fixed && old.count.Distinct == n.Distinct &&
 		old.count.Threshold == n.Threshold {
-		return old.id
+		return old.id, old.slot
+	}
+	h := hash32(fmt.Sprintf("%s %v %d %v %s %d", r.Name, n.By, n.Window, n.Fixed, n.Distinct, n.Threshold))
+	slot = uint16(h ^ h>>16)
+	for g.taken(slot) {
+		slot++
 	}
 	g.nextRule++
-	g.ruleIDs[r.Name] = ruleID{g.nextRule, n}
-	return g.nextRule
+	g.ruleIDs[r.Name] = ruleID{g.nextRule, slot, n}
+	return g.nextRule, slot
 }
+
+func (g *Guard) taken(slot uint16) bool {
+	for _, r := range g.ruleIDs {
+		if r.slot == slot {
+			return true
+		}
+	}
+	return false
+}
+
+// Immune names those who cannot be locked out, as the configuration in force says.
+func (g *Guard) Immune() enforcement.Immune { return g.setup.Load().Immune }
 
 // Attempt is what somebody wants to do.
 type Attempt struct {
@@ -158,9 +202,10 @@ type Attempt struct {
 // Check says whether the attempt may go on. Without a block and with a living stream it allocates nothing and asks nobody.
 func (g *Guard) Check(ctx context.Context, a *Attempt) (v enforcement.Verdict) {
 	s := g.setup.Load()
-	if s.Off {
+	if s.ModeIn(a.Actor.Guild) == enforcement.Disabled {
 		return v
 	}
+	g.done.checks.Add(1)
 	defer func() {
 		if r := recover(); r != nil {
 			v = g.failed(s, a, "panic")
@@ -171,13 +216,14 @@ func (g *Guard) Check(ctx context.Context, a *Attempt) (v enforcement.Verdict) {
 		return g.deny(s, a, e, now)
 	}
 	if !g.loaded.Load() || (g.p.Stream != nil && g.p.Stream.Silent(now)) {
-		if err := g.hear(ctx); err != nil {
-			v = g.failed(s, a, "store")
-			if v.Deny {
+		err := g.hear(ctx)
+		if e := g.find(s, &a.Actor, now.UnixMicro()); e != nil {
+			return g.deny(s, a, e, now)
+		}
+		if err != nil {
+			if v = g.failed(s, a, "store"); v.Deny {
 				return v
 			}
-		} else if e := g.find(s, &a.Actor, now.UnixMicro()); e != nil {
-			return g.deny(s, a, e, now)
 		}
 	}
 	if len(s.ingress) > 0 {
@@ -202,7 +248,7 @@ func (g *Guard) find(s *setup, a *enforcement.Actor, at int64) *entry {
 					break
 				}
 				if t := view.nets[ns]; t != nil {
-					if e := covers(t, sub.Net, at); e != nil && !s.Immune.Protects(a) {
+					if e := covers(t, sub.Net, at); e != nil && !g.protects(s, a) {
 						return e
 					}
 				}
@@ -210,7 +256,7 @@ func (g *Guard) find(s *setup, a *enforcement.Actor, at int64) *entry {
 		case enforcement.Role:
 			for _, r := range a.Roles {
 				sub := enforcement.Subject{Scope: scope, ID: r}
-				if e := g.findOne(view, a.Guild, &sub, at); e != nil && !s.Immune.Protects(a) {
+				if e := g.findOne(view, a.Guild, &sub, at); e != nil && !g.protects(s, a) {
 					return e
 				}
 			}
@@ -219,13 +265,21 @@ func (g *Guard) find(s *setup, a *enforcement.Actor, at int64) *entry {
 			if !ok {
 				continue
 			}
-			if e := g.findOne(view, a.Guild, &sub, at); e != nil && !s.Immune.Protects(a) {
+			if e := g.findOne(view, a.Guild, &sub, at); e != nil && !g.protects(s, a) {
 				return e
 			}
 		}
 	}
 	return nil
 }
+
+// protects reports whether the actor is immune: by the configuration, or by what only the wiring knows.
+func (g *Guard) protects(s *setup, a *enforcement.Actor) bool {
+	return s.Immune.Protects(a) || (g.p.Immune != nil && g.p.Immune(*a))
+}
+
+// Mode is what enforcement does in a guild at the moment; with guild 0, where there is none.
+func (g *Guard) Mode(guild uint64) enforcement.Mode { return g.setup.Load().ModeIn(guild) }
 
 // findOne gives the block in force of a subject that is no address.
 func (g *Guard) findOne(view *view, guild uint64, sub *enforcement.Subject, at int64) *entry {
@@ -247,8 +301,11 @@ func (g *Guard) findOne(view *view, guild uint64, sub *enforcement.Subject, at i
 
 // deny is the answer to an attempt that met a block; in shadow it is only told.
 func (g *Guard) deny(s *setup, a *Attempt, e *entry, now time.Time) enforcement.Verdict {
-	b := e.block()
-	v := enforcement.Verdict{Deny: true, Status: s.Status, Message: s.Message, By: b.Subject, Permanent: b.Permanent(), RetryAfter: b.Remaining(now)}
+	b := e.asBlock()
+	v := enforcement.Verdict{
+		Deny: true, Status: s.Status, Message: s.Message, Reason: b.Reason, Block: b.ID, Rule: b.Rule, End: b.End, By: b.Subject, Permanent: b.Permanent(),
+		RetryAfter: b.Remaining(now),
+	}
 	if b.Status != 0 {
 		v.Status = b.Status
 	}
@@ -259,8 +316,11 @@ func (g *Guard) deny(s *setup, a *Attempt, e *entry, now time.Time) enforcement.
 		Type: enforcement.Blocked, At: now, Namespace: b.Namespace, Subject: b.Subject, Block: b.ID, Rule: b.Rule, Action: "blocked", Route: a.Route,
 		Status: v.Status, Expires: b.End,
 	}
-	if s.Shadow {
+	told.Of(&a.Actor)
+	if s.shadows(a.Actor.Guild) {
 		told.Type, v = enforcement.Shadow, enforcement.Verdict{}
+	} else {
+		g.done.denied.Add(1)
 	}
 	g.tell(told, told.Type.String()+"\x00"+b.Namespace.String()+"\x00"+b.Subject.String())
 	return v
@@ -269,12 +329,16 @@ func (g *Guard) deny(s *setup, a *Attempt, e *entry, now time.Time) enforcement.
 // failed is the answer when the check could not be carried out: the route's fail mode decides.
 func (g *Guard) failed(s *setup, a *Attempt, kind string) enforcement.Verdict {
 	mode := s.ModeOf(a.Route)
-	if s.Shadow {
+	if s.shadows(a.Actor.Guild) {
 		mode = enforcement.Open
 	}
-	g.tell(enforcement.Event{Type: enforcement.EvaluationFailed, At: g.p.Now(), FailMode: mode, Error: kind, Route: a.Route}, "failed\x00"+mode.String()+"\x00"+kind)
+	told := enforcement.Event{Type: enforcement.EvaluationFailed, At: g.p.Now(), FailMode: mode, Error: kind, Route: a.Route}
+	told.Of(&a.Actor)
+	g.tell(told, "failed\x00"+mode.String()+"\x00"+kind)
+	g.done.failed.Add(1)
 	v := enforcement.Verdict{Degraded: mode}
-	if mode == enforcement.Closed && !s.Immune.Protects(&a.Actor) {
+	if mode == enforcement.Closed && !g.protects(s, &a.Actor) {
+		g.done.denied.Add(1)
 		v.Deny, v.Status, v.Message = true, s.Status, s.Message
 	}
 	return v
@@ -282,61 +346,15 @@ func (g *Guard) failed(s *setup, a *Attempt, kind string) enforcement.Verdict {
 
 // tell emits an event unless there were many like it: then it is counted, and told with the next one.
 func (g *Guard) tell(e enforcement.Event, like string) {
-	suppressed, ok := g.told.admit(like, e.At)
-	if !ok {
-		return
+	if g.told.admit(like, &e) {
+		g.p.Emit(e)
 	}
-	e.Suppressed = suppressed
-	g.p.Emit(e)
 }
 
-var errWaiting = errors.New("the store failed a moment ago and is not asked again yet")
-
-// hear asks the store for what changed; many who ask at once ask once, and after a failure nobody waits for a while.
-func (g *Guard) hear(ctx context.Context) error {
-	if g.p.Now().UnixMicro() < g.retry.Load() {
-		return errWaiting
-	}
-	ctx, cancel := context.WithTimeout(ctx, checkWithin)
-	defer cancel()
-	done := g.hearing.DoChan("", func() (any, error) {
-		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkWithin)
-		defer cancel()
-		return nil, g.Refresh(within)
-	})
-	var err error
-	select {
-	case r := <-done:
-		err = r.Err
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	if err != nil {
-		g.retry.Store(g.p.Now().Add(probeAfter).UnixMicro())
-	}
-	return err
-}
-
-// Run keeps the index fresh and hands over held blocks until the context ends.
-func (g *Guard) Run(ctx context.Context) error {
-	t := time.NewTicker(tick)
-	defer t.Stop()
-	for n := 0; ; n++ {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-		}
-		within, cancel := context.WithTimeout(ctx, writeWithin)
-		if n%4 == 0 || g.retry.Load() != 0 {
-			if err := g.Refresh(within); err != nil && ctx.Err() == nil {
-				g.p.Log.WarnContext(ctx, "blocks cannot be read", "error", err)
-			}
-		}
-		if err := g.Flush(within); err != nil && ctx.Err() == nil {
-			g.p.Log.WarnContext(ctx, "held blocks cannot be stored", "error", err)
-		}
-		cancel()
+// summarise tells of floods that are over; of all that are counted if it is the last time.
+func (g *Guard) summarise(last bool) {
+	for _, e := range g.told.due(g.p.Now(), last) {
+		g.p.Emit(e)
 	}
 }
 

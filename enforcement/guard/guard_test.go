@@ -25,16 +25,16 @@ func five() *Attempt {
 
 // full fills an index with n blocks: of users mostly, some addresses and networks.
 func full(g *Guard, n int) {
-	all := make([]*entry, n)
-	for i := range all {
+	all := g.index.filling()
+	for i := range n {
 		b := enforcement.Block{ID: int64(i + 1), Revision: int64(i + 1), Subject: user(uint64(i + 1)), Reason: "spam", Owner: "console:root"}
 		if i%10 == 0 {
 			a := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 			b.Subject = enforcement.Subject{Scope: enforcement.IP, Net: netip.PrefixFrom(a, 32)}
 		}
-		all[i] = g.index.entryOf(&b)
+		all.add(&b)
 	}
-	g.index.fill(all)
+	all.done()
 	g.last = int64(n)
 }
 
@@ -133,6 +133,8 @@ func TestAnotherProcessSeesABlockAndItsEndWithTheNextDelta(t *testing.T) {
 type silence struct{}
 
 func (silence) Silent(time.Time) bool { return true }
+
+func (silence) Run(ctx context.Context, _ func(storage.BlockNews)) error { <-ctx.Done(); return nil }
 
 func TestAWaveOfAttemptsAsksAHungStoreOnceAndThenNobodyWaits(t *testing.T) {
 	store := newRows()

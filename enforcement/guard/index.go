@@ -14,9 +14,9 @@ import (
 )
 
 // shards is how many parts the index has. One more block copies one part and the list of parts; nothing else.
-const shards = 1024
+const shards = 2048
 
-// key is a subject within a namespace, of every scope but addresses.
+// key is a subject within a namespace.
 type key struct {
 	ns    enforcement.Namespace
 	id    uint64
@@ -33,26 +33,61 @@ func keyOf(ns enforcement.Namespace, s *enforcement.Subject) key {
 type words struct {
 	reason, message, rule, owner string
 	status                       int
+	also                         enforcement.Also
 }
 
-// entry is a block as the index keeps it.
+// rest is of a subject what most subjects do not have.
+type rest struct {
+	guild uint64
+	text  string
+	net   netip.Prefix
+}
+
+// entry is a block as the index keeps it: small, since there may be a million.
 type entry struct {
-	key      key
-	net      netip.Prefix // of addresses
-	end      int64        // microseconds; 0: permanent
+	ns       enforcement.Namespace
+	id       uint64 // of the subject
+	end      int64  // microseconds; 0: permanent
 	revision int64
-	id       int64
+	block    int64 // its id; 0: held, not stored yet
 	words    *words
+	rest     *rest // nil: the subject is its id
+	scope    enforcement.Scope
 	gone     bool // taken back: kept until no older news of it can come
 }
 
 func (e *entry) active(at int64) bool { return !e.gone && (e.end == 0 || at < e.end) }
 
-func (e *entry) block() enforcement.Block {
+func (e *entry) is(k *key) bool {
+	if e.id != k.id || e.ns != k.ns || e.scope != k.scope {
+		return false
+	}
+	if e.rest == nil {
+		return k.guild == 0 && k.text == ""
+	}
+	return e.rest.guild == k.guild && e.rest.text == k.text
+}
+
+func (e *entry) key() key {
+	k := key{ns: e.ns, id: e.id, scope: e.scope}
+	if e.rest != nil {
+		k.guild, k.text = e.rest.guild, e.rest.text
+	}
+	return k
+}
+
+func (e *entry) subject() enforcement.Subject {
+	s := enforcement.Subject{Scope: e.scope, ID: e.id}
+	if e.rest != nil {
+		s.Guild, s.Text, s.Net = e.rest.guild, e.rest.text, e.rest.net
+	}
+	return s
+}
+
+func (e *entry) asBlock() enforcement.Block {
 	b := enforcement.Block{
-		ID: e.id, Revision: e.revision, Namespace: e.key.ns,
-		Subject: enforcement.Subject{Scope: e.key.scope, ID: e.key.id, Guild: e.key.guild, Text: e.key.text, Net: e.net},
-		Reason:  e.words.reason, Message: e.words.message, Status: e.words.status, Rule: e.words.rule, Owner: e.words.owner,
+		ID: e.block, Revision: e.revision, Namespace: e.ns, Subject: e.subject(),
+		Also: e.words.also, Reason: e.words.reason, Message: e.words.message, Status: e.words.status, Rule: e.words.rule, Owner: e.words.owner,
 	}
 	if e.end != 0 {
 		b.End = time.UnixMicro(e.end).UTC()
@@ -60,11 +95,11 @@ func (e *entry) block() enforcement.Block {
 	return b
 }
 
-// shard is an immutable table with open addressing; a tag of 0 is a free place.
+// shard is an immutable table with open addressing over entries that stand close together. A place is 0 if it is free, else the upper
+// half of the hash's tag and the number of the entry, from 1.
 type shard struct {
-	tags []uint64
-	refs []*entry
-	used int
+	places  []uint32
+	entries []entry
 }
 
 // nets are the networks of one namespace.
@@ -76,16 +111,18 @@ type view struct {
 	nets   map[enforcement.Namespace]*nets
 }
 
+// dictionary keeps equal texts once.
+type dictionary map[words]*words
+
 // index holds every block in process: a check looks at one immutable view, whatever is written meanwhile.
 type index struct {
 	seed maphash.Seed
 	now  atomic.Pointer[view]
-	// What follows is for the one writer at a time, under the guard's lock.
-	words map[words]*words
+	dict dictionary // for the one writer at a time, under the guard's lock
 }
 
 func newIndex() *index {
-	x := &index{seed: maphash.MakeSeed(), words: map[words]*words{}}
+	x := &index{seed: maphash.MakeSeed(), dict: dictionary{}}
 	x.now.Store(&view{nets: map[enforcement.Namespace]*nets{}})
 	return x
 }
@@ -104,66 +141,72 @@ func (x *index) hash(k *key) uint64 {
 	if k.text != "" {
 		h ^= maphash.String(x.seed, k.text)
 	}
-	if h == 0 {
-		return 1
-	}
 	return h
 }
+
+// mostInShard is what fits into the lower half of a place.
+const mostInShard = 1<<16 - 1
+
+func tag(h uint64) uint32 { return uint32(h>>48) << 16 }
 
 func (s *shard) find(h uint64, k *key) *entry {
 	if s == nil {
 		return nil
 	}
-	mask := uint64(len(s.tags) - 1)
-	for i := h >> 10 & mask; s.tags[i] != 0; i = (i + 1) & mask {
-		if s.tags[i] == h && s.refs[i].key == *k {
-			return s.refs[i]
+	mask, want := uint64(len(s.places)-1), tag(h)
+	for i := h >> 11 & mask; s.places[i] != 0; i = (i + 1) & mask {
+		if p := s.places[i]; p&^mostInShard == want {
+			if e := &s.entries[p&mostInShard-1]; e.is(k) {
+				return e
+			}
 		}
 	}
 	return nil
 }
 
+// put adds an entry or takes the place of the one of the same subject.
 func (s *shard) put(h uint64, e *entry) {
-	mask := uint64(len(s.tags) - 1)
-	for i := h >> 10 & mask; ; i = (i + 1) & mask {
-		if s.tags[i] == 0 {
-			s.tags[i], s.refs[i] = h, e
-			s.used++
-			return
-		}
-		if s.tags[i] == h && s.refs[i].key == e.key {
-			s.refs[i] = e
+	mask, want, k := uint64(len(s.places)-1), tag(h), e.key()
+	i := h >> 11 & mask
+	for ; s.places[i] != 0; i = (i + 1) & mask {
+		if p := s.places[i]; p&^mostInShard == want && s.entries[p&mostInShard-1].is(&k) {
+			s.entries[p&mostInShard-1] = *e
 			return
 		}
 	}
+	s.entries = append(s.entries, *e)
+	s.places[i] = want | uint32(len(s.entries))
 }
 
-// with is a copy of the shard that has the entry. When it is full it gets room for twice what is still wanted; the rest is dropped.
-func (s *shard) with(h uint64, e *entry, keep func(*entry) bool) *shard {
-	if s != nil && (s.used+1)*3 <= len(s.tags)*2 {
-		c := &shard{tags: slices.Clone(s.tags), refs: slices.Clone(s.refs), used: s.used}
+// roomFor is a table for n entries.
+func roomFor(n int) *shard {
+	size := 8
+	for size*2 < n*3 {
+		size *= 2
+	}
+	return &shard{places: make([]uint32, size), entries: make([]entry, 0, n)}
+}
+
+// with is a copy of the shard that has the entry. When it is full, what can matter no more is dropped, and it gets room for twice the rest.
+func (x *index) with(s *shard, h uint64, e *entry, keep func(*entry) bool) *shard {
+	if s != nil && (len(s.entries)+1)*3 <= len(s.places)*2 && len(s.entries) < mostInShard {
+		c := &shard{places: slices.Clone(s.places), entries: make([]entry, len(s.entries), len(s.entries)+1)}
+		copy(c.entries, s.entries)
 		c.put(h, e)
 		return c
 	}
-	wanted := 1
+	var kept []*entry
 	if s != nil {
-		for _, old := range s.refs {
-			if old != nil && keep(old) {
-				wanted++
+		for i := range s.entries {
+			if keep(&s.entries[i]) {
+				kept = append(kept, &s.entries[i])
 			}
 		}
 	}
-	size := 8
-	for size < wanted*2 {
-		size *= 2
-	}
-	c := &shard{tags: make([]uint64, size), refs: make([]*entry, size)}
-	if s != nil {
-		for i, old := range s.refs {
-			if old != nil && keep(old) {
-				c.put(s.tags[i], old)
-			}
-		}
+	c := roomFor((len(kept) + 1) * 4 / 3)
+	for _, old := range kept {
+		k := old.key()
+		c.put(x.hash(&k), old)
 	}
 	c.put(h, e)
 	return c
@@ -202,66 +245,83 @@ func covers(t *nets, p netip.Prefix, at int64) *entry {
 func (x *index) put(e *entry, keep func(*entry) bool) {
 	old := x.now.Load()
 	v := *old
-	if e.key.scope == enforcement.IP {
+	if e.scope == enforcement.IP {
 		v.nets = maps.Clone(old.nets)
-		t := v.nets[e.key.ns]
+		t := v.nets[e.ns]
 		if t == nil {
 			t = &nets{}
 		}
-		v.nets[e.key.ns] = t.InsertPersist(e.net, e)
+		v.nets[e.ns] = t.InsertPersist(e.rest.net, e)
 	} else {
-		h := x.hash(&e.key)
-		v.shards[h%shards] = old.shards[h%shards].with(h, e, keep)
+		k := e.key()
+		h := x.hash(&k)
+		v.shards[h%shards] = x.with(old.shards[h%shards], h, e, keep)
 	}
 	x.now.Store(&v)
 }
 
-// fill replaces everything: for the start, when nobody looks at half of it.
-func (x *index) fill(all []*entry) {
-	v := &view{nets: map[enforcement.Namespace]*nets{}}
-	parts := make([][]*entry, shards)
-	for _, e := range all {
-		if e.key.scope == enforcement.IP {
-			t := v.nets[e.key.ns]
-			if t == nil {
-				t = &nets{}
-				v.nets[e.key.ns] = t
-			}
-			t.Insert(e.net, e)
-			continue
+// filling is a view in the making, for the start: nobody looks at half of it.
+type filling struct {
+	x     *index
+	nets  map[enforcement.Namespace]*nets
+	parts [shards][]entry
+	dict  dictionary
+}
+
+func (x *index) filling() *filling {
+	return &filling{x: x, nets: map[enforcement.Namespace]*nets{}, dict: dictionary{}}
+}
+
+func (f *filling) add(b *enforcement.Block) {
+	e := f.dict.entryOf(b)
+	if e.scope == enforcement.IP {
+		t := f.nets[e.ns]
+		if t == nil {
+			t = &nets{}
+			f.nets[e.ns] = t
 		}
-		h := x.hash(&e.key) % shards
-		parts[h] = append(parts[h], e)
+		t.Insert(e.rest.net, e)
+		return
 	}
-	for i, part := range parts {
+	k := e.key()
+	part := &f.parts[f.x.hash(&k)%shards]
+	*part = append(*part, *e)
+}
+
+// done replaces everything.
+func (f *filling) done() {
+	v := &view{nets: f.nets}
+	for i, part := range f.parts {
 		if len(part) == 0 {
 			continue
 		}
-		size := 8
-		for size*2 < (len(part)+1)*3 {
-			size *= 2
+		s := roomFor(len(part) + 1)
+		for j := range part {
+			k := part[j].key()
+			s.put(f.x.hash(&k), &part[j])
 		}
-		s := &shard{tags: make([]uint64, size), refs: make([]*entry, size)}
-		for _, e := range part {
-			s.put(x.hash(&e.key), e)
-		}
-		v.shards[i] = s
+		v.shards[i], f.parts[i] = s, nil
 	}
-	x.now.Store(v)
+	f.x.dict = f.dict
+	f.x.now.Store(v)
 }
 
 // entryOf is a block as an entry, its words kept once.
-func (x *index) entryOf(b *enforcement.Block) *entry {
-	w := words{reason: b.Reason, message: b.Message, rule: b.Rule, owner: b.Owner, status: b.Status}
-	kept, known := x.words[w]
+func (d dictionary) entryOf(b *enforcement.Block) *entry {
+	w := words{reason: b.Reason, message: b.Message, rule: b.Rule, owner: b.Owner, status: b.Status, also: b.Also}
+	kept, known := d[w]
 	if !known {
-		if len(x.words) > mostWords {
-			clear(x.words) // only saves memory: entries keep what they point to
+		if len(d) > mostWords {
+			clear(d) // only saves memory: entries keep what they point to
 		}
 		kept = &w
-		x.words[w] = kept
+		d[w] = kept
 	}
-	e := &entry{key: keyOf(b.Namespace, &b.Subject), net: b.Subject.Net, revision: b.Revision, id: b.ID, words: kept, gone: !b.Revoked.IsZero()}
+	s := &b.Subject
+	e := &entry{ns: b.Namespace, id: s.ID, scope: s.Scope, revision: b.Revision, block: b.ID, words: kept, gone: !b.Revoked.IsZero()}
+	if s.Guild != 0 || s.Text != "" || s.Net.IsValid() {
+		e.rest = &rest{s.Guild, s.Text, s.Net}
+	}
 	if !b.End.IsZero() {
 		e.end = b.End.UnixMicro()
 	}

@@ -1,9 +1,12 @@
 package guard
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"gatecamp/enforcement"
 )
 
 // A flood of like events becomes its first lines and a count.
@@ -16,52 +19,97 @@ const (
 type limiter struct {
 	mu    sync.Mutex
 	known map[string]*told
+	swept time.Time
 }
 
 type told struct {
 	since      time.Time
 	n          int
 	suppressed int
+	last       enforcement.Event // the newest that was only counted
 }
 
 func newLimiter() *limiter { return &limiter{known: map[string]*told{}} }
 
-// admit reports whether an event is told, and how many like it were not since the last one.
-func (l *limiter) admit(like string, at time.Time) (suppressed int, ok bool) {
+// admit reports whether an event is told, and puts into it how many like it were not since the last one.
+func (l *limiter) admit(like string, e *enforcement.Event) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t := l.known[like]
 	if t == nil {
-		if len(l.known) >= mostRemember {
-			clear(l.known)
+		if len(l.known) >= mostRemember && e.At.Sub(l.swept) >= time.Second {
+			l.swept = e.At
+			l.drop(e.At)
 		}
-		t = &told{since: at}
-		l.known[like] = t
+		if len(l.known) >= mostRemember {
+			like = e.Type.String() // more different ones than can be told apart are counted together
+			t = l.known[like]
+		}
+		if t == nil {
+			t = &told{since: e.At}
+			l.known[like] = t
+		}
 	}
-	if at.Sub(t.since) >= likeWithin {
-		t.since, t.n = at, 0
+	if e.At.Sub(t.since) >= likeWithin {
+		t.since, t.n = e.At, 0
 	}
 	if t.n++; t.n > likeEvents {
 		t.suppressed++
-		return 0, false
+		t.last = *e
+		return false
 	}
-	suppressed, t.suppressed = t.suppressed, 0
-	return suppressed, true
+	e.Suppressed, t.suppressed = t.suppressed, 0
+	return true
+}
+
+// drop forgets whose time is over and who has nothing left to tell.
+func (l *limiter) drop(now time.Time) {
+	for like, t := range l.known {
+		if t.suppressed == 0 && now.Sub(t.since) >= likeWithin {
+			delete(l.known, like)
+		}
+	}
+}
+
+// due gives a summary for each flood whose minute is over, and for every one if it is the last time; so that a flood that has ended is
+// told too.
+func (l *limiter) due(now time.Time, last bool) []enforcement.Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []enforcement.Event
+	for like, t := range l.known {
+		if !last && now.Sub(t.since) < likeWithin {
+			continue
+		}
+		if t.suppressed > 0 {
+			e := t.last
+			e.Suppressed, e.Summary = t.suppressed, true
+			all = append(all, e)
+		}
+		delete(l.known, like)
+	}
+	slices.SortFunc(all, func(a, b enforcement.Event) int { return a.At.Compare(b.At) })
+	return all
+}
+
+type markKey struct {
+	rule    int
+	subject string
 }
 
 // marks remember until when a rule is silent about a subject.
 type marks struct {
 	mu    sync.Mutex
-	until map[counterKey]time.Time
+	until map[markKey]time.Time
 }
 
-func newMarks() *marks { return &marks{until: map[counterKey]time.Time{}} }
+func newMarks() *marks { return &marks{until: map[markKey]time.Time{}} }
 
 // silent reports whether the rule is silent about the subject now.
 func (m *marks) silent(rule int, subject string, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	until, known := m.until[counterKey{rule, subject}]
+	until, known := m.until[markKey{rule, subject}]
 	return known && now.Before(until)
 }
 
@@ -69,7 +117,7 @@ func (m *marks) silent(rule int, subject string, now time.Time) bool {
 func (m *marks) first(rule int, subject string, now, until time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	k := counterKey{rule, subject}
+	k := markKey{rule, subject}
 	if old, known := m.until[k]; known && now.Before(old) {
 		return false
 	}
@@ -91,7 +139,7 @@ func (m *marks) forget(subject string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for k := range m.until {
-		for part := range strings.SplitSeq(k.subject, "\x00") {
+		for part := range strings.SplitSeq(k.subject, together) {
 			if part == subject {
 				delete(m.until, k)
 			}

@@ -22,20 +22,17 @@ type Outcome struct {
 // Record looks at what came of an attempt, or at anything else that happened. It is called after the answer was given.
 func (g *Guard) Record(ctx context.Context, i *enforcement.Incident) (o Outcome) {
 	s := g.setup.Load()
-	if s.Off || !fed(i.Type) {
+	if s.ModeIn(i.Actor.Guild) == enforcement.Disabled || !fed(i.Type) {
 		return o
 	}
 	now := g.p.Now()
-	for _, r := range s.events {
-		fired, subject, err := g.evaluate(s, r, i, now)
-		if err != nil {
-			g.broken(ctx, r, 0, i.Route, err)
+	for _, f := range g.evaluate(ctx, s, s.events, i, now) {
+		if f.err != nil {
+			g.broken(ctx, f.rule, 0, i.Route, f.err)
 			continue
 		}
-		if fired {
-			applied, _ := g.act(ctx, s, r, i, subject, now)
-			o.Applied = append(o.Applied, applied...)
-		}
+		applied, _ := g.act(ctx, s, f.rule, i, f.subject, now)
+		o.Applied = append(o.Applied, applied...)
 	}
 	return o
 }
@@ -48,24 +45,21 @@ func (g *Guard) atIngress(ctx context.Context, s *setup, a *Attempt, now time.Ti
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkWithin)
 	defer cancel()
-	for _, r := range s.ingress {
-		fired, subject, err := g.evaluate(s, r, &i, now)
-		if err != nil {
+	for _, f := range g.evaluate(ctx, s, s.ingress, &i, now) {
+		if f.err != nil {
 			mode := s.ModeOf(a.Route)
-			if s.Shadow || s.Immune.Protects(&a.Actor) {
+			if s.shadows(a.Actor.Guild) || g.protects(s, &a.Actor) {
 				mode = enforcement.Open
 			}
-			g.broken(ctx, r, mode, a.Route, err)
+			g.broken(ctx, f.rule, mode, a.Route, f.err)
 			if v.Degraded = mode; mode == enforcement.Closed {
+				g.done.denied.Add(1)
 				return enforcement.Verdict{Deny: true, Status: s.Status, Message: s.Message, Degraded: mode}
 			}
 			continue
 		}
-		if !fired {
-			continue
-		}
-		if _, by := g.act(ctx, s, r, &i, subject, now); by != nil {
-			return g.refusal(s, r, by, now)
+		if _, by := g.act(ctx, s, f.rule, &i, f.subject, now); by != nil {
+			return g.refusal(s, f.rule, by, now)
 		}
 	}
 	return v
@@ -73,7 +67,11 @@ func (g *Guard) atIngress(ctx context.Context, s *setup, a *Attempt, now time.Ti
 
 // refusal is the answer to the attempt that made a rule fire.
 func (g *Guard) refusal(s *setup, r *rule, by *enforcement.Block, now time.Time) enforcement.Verdict {
-	v := enforcement.Verdict{Deny: true, Status: s.Status, Message: s.Message, By: by.Subject, Permanent: by.Permanent(), RetryAfter: by.Remaining(now)}
+	g.done.denied.Add(1)
+	v := enforcement.Verdict{
+		Deny: true, Status: s.Status, Message: s.Message, Reason: by.Reason, Block: by.ID, Rule: by.Rule, End: by.End, By: by.Subject, Permanent: by.Permanent(),
+		RetryAfter: by.Remaining(now),
+	}
 	if r.Action.Status != 0 {
 		v.Status = r.Action.Status
 	}
@@ -85,48 +83,81 @@ func (g *Guard) refusal(s *setup, r *rule, by *enforcement.Block, now time.Time)
 
 var errRule = errors.New("the evaluation failed")
 
-// evaluate counts the incident and reports whether the rule fires, and about whom it counted. A panic is an error of this rule alone.
-func (g *Guard) evaluate(s *setup, r *rule, i *enforcement.Incident, now time.Time) (fired bool, subject string, err error) {
-	if r.failures.Load() >= offAfter {
-		return false, "", nil
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			err = errRule
+// found is a rule that fired, and about whom, or that failed.
+type found struct {
+	rule    *rule
+	subject string
+	err     error
+	tally   int // its place among the tallies; -1: it does not count
+	needs   int // how many make it fire
+}
+
+// evaluate gives the rules that fire or fail, in their order. All that they count is counted in one go. A panic is an error of its rule
+// alone.
+func (g *Guard) evaluate(ctx context.Context, s *setup, rules []*rule, i *enforcement.Incident, now time.Time) []found {
+	var all []found
+	var tallies []enforcement.Tally
+	for _, r := range rules {
+		f, t := g.weigh(s, r, i)
+		switch {
+		case f.rule == nil:
+			continue
+		case t.Subject != "":
+			f.tally = len(tallies)
+			tallies = append(tallies, t)
 		}
-		if err == nil {
+		all = append(all, f)
+	}
+	counted := g.counted(ctx, now, tallies)
+	return slices.DeleteFunc(all, func(f found) bool {
+		return f.tally >= 0 && (counted == nil || counted[f.tally] < f.needs)
+	})
+}
+
+// weigh says what a rule makes of an incident, and what it wants counted for that.
+func (g *Guard) weigh(s *setup, r *rule, i *enforcement.Incident) (f found, t enforcement.Tally) {
+	if r.failures.Load() >= offAfter {
+		return f, t
+	}
+	concerned := false // what does not concern a rule says nothing about whether it works
+	defer func() {
+		if recover() != nil {
+			f, t = found{rule: r, err: errRule, tally: -1}, enforcement.Tally{}
+		}
+		if f.err == nil && concerned {
 			r.failures.Store(0)
 		}
 	}()
 	if !r.Matches(i) {
-		return false, "", nil
+		return f, t
 	}
+	concerned = true
 	if r.Crash {
-		return false, "", errRule
+		return found{rule: r, err: errRule, tally: -1}, t
 	}
-	n, counts, need, read := r.Count, r, r.need, false
+	n, counts := r.Count, r
 	if r.source != nil {
-		counts, read = r.source, true
-		need = counts.need
+		counts, t.Read = r.source, true
 		if n == nil {
 			n = counts.Count
 		}
 	}
 	if n == nil {
-		return true, g.subjectOf(s, []enforcement.Scope{enforcement.User}, i), nil
+		return found{rule: r, subject: g.subjectOf(s, []enforcement.Scope{enforcement.User}, i), tally: -1}, t
 	}
-	subject = g.subjectOf(s, counts.Count.By, i)
+	subject := g.subjectOf(s, counts.Count.By, i)
 	if subject == "" {
-		return false, "", nil
+		return f, t
 	}
-	value := ""
-	if counts.Count.Distinct != "" && !read {
-		var there bool
-		if value, there = i.ValueOf(counts.Count.Distinct); !there {
-			return false, "", nil
+	if counts.Count.Distinct != "" && !t.Read {
+		value, there := i.ValueOf(counts.Count.Distinct)
+		if !there {
+			return f, t
 		}
+		t.Value = hash32(value)
 	}
-	return g.count.add(counts.id, subject, counts.Count, need, value, now, read) >= n.Threshold, subject, nil
+	t.Subject, t.Slot, t.Need, t.Window, t.Kind = subject, counts.slot, counts.need, counts.Count.Window, counts.Count.KindOf(counts.need)
+	return found{rule: r, subject: subject, needs: n.Threshold}, t
 }
 
 // subjectOf is the subject in all of the scopes together, as text; empty if the actor has none in one of them.
@@ -139,7 +170,7 @@ func (g *Guard) subjectOf(s *setup, scopes []enforcement.Scope, i *enforcement.I
 		}
 		parts = append(parts, sub.String())
 	}
-	return strings.Join(parts, "\x00")
+	return strings.Join(parts, together)
 }
 
 func (g *Guard) derive(s *setup, scope enforcement.Scope, i *enforcement.Incident) (enforcement.Subject, bool) {
@@ -166,6 +197,7 @@ func (g *Guard) broken(ctx context.Context, r *rule, mode enforcement.FailMode, 
 // act does what the rule does when it fires. It returns whom it blocked, and the block that denies the present attempt.
 func (g *Guard) act(ctx context.Context, s *setup, r *rule, i *enforcement.Incident, subject string, now time.Time) (applied []enforcement.Subject, by *enforcement.Block) {
 	told := enforcement.Event{At: now, Rule: r.Name, Severity: r.Severity, Route: i.Route, Action: r.Action.Do.String()}
+	told.Of(&i.Actor)
 	for _, scope := range r.Targets() {
 		if sub, ok := g.derive(s, scope, i); ok {
 			told.Subject = sub
@@ -173,7 +205,7 @@ func (g *Guard) act(ctx context.Context, s *setup, r *rule, i *enforcement.Incid
 		}
 	}
 	switch {
-	case r.Action.Do == enforcement.Observe || (s.Shadow && !r.Action.Do.Blocks()):
+	case r.Action.Do == enforcement.Observe || (s.shadows(i.Actor.Guild) && !r.Action.Do.Blocks()):
 		told.Type = enforcement.Shadow
 	case r.Action.Do == enforcement.AlertOnly:
 		told.Type = enforcement.Alert
@@ -213,10 +245,10 @@ func (g *Guard) blockAll(ctx context.Context, s *setup, r *rule, i *enforcement.
 	}
 	for _, sub := range targets {
 		o := Order{
-			Subject: sub, Message: r.Action.Message, Status: r.Action.Status, Rule: r.Name, Force: true,
+			Subject: sub, Message: r.Action.Message, Status: r.Action.Status, Rule: r.Name, Force: true, Whom: i.Actor,
 			By: storage.Author{Actor: "rule:" + r.Name, Origin: "rule", Reason: "the rule " + r.Name + " fired", At: told.At},
 		}
-		if s.Immune.Protects(&i.Actor) || s.Immune.Covers(sub) {
+		if g.protects(s, &i.Actor) || s.Immune.Covers(sub) {
 			if g.marks.first(-r.id, sub.String(), told.At, told.At.Add(max(time.Hour, r.Quiet()))) {
 				g.refuse(ctx, &o)
 			}
@@ -224,14 +256,14 @@ func (g *Guard) blockAll(ctx context.Context, s *setup, r *rule, i *enforcement.
 		}
 		e := g.index.find(enforcement.Global, &sub)
 		if e != nil && e.active(told.At.UnixMicro()) && e.words.rule == r.Name {
-			b := e.block()
+			b := e.asBlock()
 			by = first(by, &b)
 			continue
 		}
 		if o.TTL = r.Lifetime(&s.Config, g.strikes(ctx, r, sub, told.At)); o.TTL == enforcement.Forever {
 			o.TTL = 0
 		}
-		if s.Shadow {
+		if s.shadows(i.Actor.Guild) {
 			g.shadow(r, sub, &o, told)
 			continue
 		}
@@ -291,7 +323,7 @@ const containPause = 10 * time.Minute
 // contains asks for the roles of the actor to be taken, of at most one in ten minutes.
 func (g *Guard) contains(ctx context.Context, s *setup, r *rule, i *enforcement.Incident, now time.Time) {
 	last := g.contain.Load()
-	if g.p.Contain == nil || i.Actor.Guild == 0 || i.Actor.User == 0 || s.Immune.Protects(&i.Actor) ||
+	if g.p.Contain == nil || i.Actor.Guild == 0 || i.Actor.User == 0 || g.protects(s, &i.Actor) ||
 		(last != 0 && now.Sub(time.UnixMicro(last)) < containPause) || !g.contain.CompareAndSwap(last, now.UnixMicro()) {
 		return
 	}

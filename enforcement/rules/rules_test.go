@@ -35,3 +35,17 @@ func TestEveryRuleStillValidatesWhenItBlocks(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestARuleOfABuiltInsNameStandsInItsPlace(t *testing.T) {
+	own := enforcement.Rule{Name: "join_wave", Severity: 2}
+	c := rules.Beside(enforcement.Config{Rules: []enforcement.Rule{{Name: "mine"}, own}})
+	found := map[string]int{}
+	for _, r := range c.Rules {
+		if found[r.Name]++; r.Name == own.Name && r.Severity != own.Severity {
+			t.Errorf("the built-in stands beside: %+v", r)
+		}
+	}
+	if len(c.Rules) != len(rules.All())+1 || found["join_wave"] != 1 || found["mine"] != 1 {
+		t.Errorf("rules %v", found)
+	}
+}

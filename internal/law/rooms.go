@@ -60,6 +60,7 @@ var rooms = []room{
 	{path: "auth", layer: Adapter},
 	{path: "discord", layer: Adapter},
 	{path: "discord/discordtest", layer: Adapter},
+	{path: "telemetry", layer: Adapter},
 
 	{path: "bot", layer: Edge},
 	{path: "commands", layer: Edge},
@@ -139,7 +140,7 @@ var homes = []struct {
 	{"github.com/prometheus/client_golang", []string{"cmd/gatecamp", "web"}},
 	{"github.com/coder/websocket", []string{"discord/discordtest"}},
 	{"github.com/klauspost/compress", []string{"discord/discordtest"}},
-	{"go.opentelemetry.io/otel", []string{"cmd/gatecamp"}},
+	{"go.opentelemetry.io/otel", []string{"telemetry"}},
 
 	{"github.com/google/go-cmp", []string{"harness"}},
 	{"pgregory.net/rapid", []string{"harness"}},

@@ -133,6 +133,12 @@ func (t *tx) Fenced(ctx context.Context, f storage.Fence) error {
 	return err
 }
 
+// Announce satisfies relational.Tx. Listeners of other schemas of the database tell them apart by the name before the colon.
+func (t *tx) Announce(ctx context.Context, revision int64) error {
+	_, err := t.Exec(ctx, `SELECT pg_notify('`+blockChannel+`', current_schema() || ':' || CAST(CAST($1 AS BIGINT) AS TEXT))`, revision)
+	return err
+}
+
 // Now is the transaction's, as in the triggers.
 func (t *tx) Now(ctx context.Context) (now time.Time, err error) {
 	err = t.QueryRow(ctx, `SELECT now()`).Scan(&now)

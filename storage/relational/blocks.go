@@ -3,27 +3,39 @@ package relational
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
 
+	"gatecamp/enforcement"
 	"gatecamp/internal/wrap"
 	"gatecamp/storage"
 )
 
-const blockColumns = `id, revision, guild_id, scope, value, reason, message, status, rule, owner, evidence, started_at, ends_at, closed_at, closed_by, closed_reason`
+const blockColumns = `id, revision, guild_id, scope, value, reason, message, status, rule, owner, evidence, started_at, ends_at, closed_at, closed_by, closed_reason, also`
 
 func scanBlock(row Row) (b storage.Block, err error) {
-	err = row.Scan(&b.ID, &b.Revision, &b.Guild, &b.Scope, &b.Value, &b.Reason, &b.Message, &b.Status, &b.Rule, &b.Owner, toDoc{&b.Evidence},
-		toTime{&b.Start}, toTime{&b.End}, toTime{&b.Closed}, &b.ClosedBy, &b.ClosedReason)
+	var also string
+	if err = row.Scan(&b.ID, &b.Revision, &b.Guild, &b.Scope, &b.Value, &b.Reason, &b.Message, &b.Status, &b.Rule, &b.Owner, toDoc{&b.Evidence},
+		toTime{&b.Start}, toTime{&b.End}, toTime{&b.Closed}, &b.ClosedBy, &b.ClosedReason, &also); err != nil {
+		return b, err
+	}
+	b.Also, err = enforcement.ParseAlso(also)
 	return b, err
 }
 
-// revise takes the next revision. Its row stays locked until the transaction ends, so commits are in the order of revisions.
+// revise takes the next revision and announces it. Its row stays locked until the transaction ends, so commits are in the order of
+// revisions.
 func revise(ctx context.Context, tx Tx) (revision int64, err error) {
-	err = tx.QueryRow(ctx, `UPDATE block_revision SET revision = revision + 1 WHERE id = 1 RETURNING revision`).Scan(&revision)
-	return revision, err
+	if err := tx.QueryRow(ctx, `UPDATE block_revision SET revision = revision + 1 WHERE id = 1 RETURNING revision`).Scan(&revision); err != nil {
+		return 0, err
+	}
+	return revision, tx.Announce(ctx, revision)
 }
+
+// errKept ends a transaction that has nothing to write: its revision is taken back, and nobody is told.
+var errKept = errors.New("the block in force holds as long")
 
 // openBlock is the block of a subject that is not closed; it may be over.
 func openBlock(ctx context.Context, tx Tx, guild snowflake.ID, scope, value string) (storage.Block, error) {
@@ -38,6 +50,7 @@ func tell(ctx context.Context, tx Tx, kind string, b storage.Block, by storage.A
 		{"guild_id", int64(b.Guild)},
 		{"scope", b.Scope},
 		{"value", b.Value},
+		{"also", b.Also.String()},
 		{"kind", kind},
 		{"rule", b.Rule},
 		{"ends_at", when(b.End)},
@@ -72,12 +85,17 @@ func (s *Store) Block(ctx context.Context, b storage.Block, by storage.Author) (
 			if err := endBlock(ctx, tx, old, by); err != nil {
 				return err
 			}
-		case old.End.IsZero() || (!b.End.IsZero() && !b.End.After(old.End)):
-			b, change = old, storage.BlockKept
-			return nil
 		default:
+			if old.End.IsZero() || (!b.End.IsZero() && !b.End.After(old.End)) {
+				b.End = old.End
+			}
+			b.Also = max(b.Also, old.Also)
+			if b.End.Equal(old.End) && b.Also == old.Also {
+				b, change = old, storage.BlockKept
+				return errKept
+			}
 			rule := b.Rule
-			if b, err = moveEnd(ctx, tx, old.ID, b.End, revision); err != nil {
+			if b, err = moveEnd(ctx, tx, old.ID, b.End, b.Also, revision); err != nil {
 				return err
 			}
 			change = storage.BlockExtended
@@ -91,6 +109,7 @@ func (s *Store) Block(ctx context.Context, b storage.Block, by storage.Author) (
 			{"guild_id", int64(b.Guild)},
 			{"scope", b.Scope},
 			{"value", b.Value},
+			{"also", b.Also.String()},
 			{"reason", b.Reason},
 			{"message", b.Message},
 			{"status", b.Status},
@@ -106,7 +125,7 @@ func (s *Store) Block(ctx context.Context, b storage.Block, by storage.Author) (
 		}
 		return tell(ctx, tx, "made", b, by)
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errKept) {
 		return storage.Block{}, 0, err
 	}
 	return b, change, nil
@@ -121,8 +140,9 @@ func endBlock(ctx context.Context, tx Tx, b storage.Block, by storage.Author) er
 	return tell(ctx, tx, "ended", b, by)
 }
 
-func moveEnd(ctx context.Context, tx Tx, id int64, end time.Time, revision int64) (storage.Block, error) {
-	return scanBlock(tx.QueryRow(ctx, `UPDATE block SET ends_at = $2, revision = $3 WHERE id = $1 RETURNING `+blockColumns, id, when(end), revision))
+func moveEnd(ctx context.Context, tx Tx, id int64, end time.Time, also enforcement.Also, revision int64) (storage.Block, error) {
+	return scanBlock(tx.QueryRow(ctx, `UPDATE block SET ends_at = $2, also = $3, revision = $4 WHERE id = $1 RETURNING `+blockColumns,
+		id, when(end), also.String(), revision))
 }
 
 // ShortenBlock satisfies storage.Blocks.
@@ -146,7 +166,7 @@ func (s *Store) ShortenBlock(ctx context.Context, guild snowflake.ID, scope, val
 		case end.IsZero() || (!old.End.IsZero() && !end.Before(old.End)):
 			return storage.ErrConflict
 		}
-		if b, err = moveEnd(ctx, tx, old.ID, end, revision); err != nil {
+		if b, err = moveEnd(ctx, tx, old.ID, end, old.Also, revision); err != nil {
 			return err
 		}
 		return tell(ctx, tx, "shortened", b, by)
@@ -244,14 +264,39 @@ func (s *Store) Blocks(ctx context.Context, f storage.BlockFilter) (blocks []sto
 	return blocks, err
 }
 
+// ActingBlocks satisfies storage.BlockReads.
+func (s *Store) ActingBlocks(ctx context.Context, guild snowflake.ID, at time.Time, members []snowflake.ID) (blocks []storage.Block, err error) {
+	defer wrap.Err(&err, "blocks.ActingBlocks(%d)", guild)
+	q := newQuery(`SELECT `+blockColumns+` FROM block WHERE closed_at IS NULL AND also <> 'none'`).
+		and("guild_id IN (0, %s) AND (ends_at IS NULL OR ends_at > %s)", int64(guild), when(at))
+	if members != nil {
+		marks, values := []string{"''"}, make([]any, 0, 2*len(members))
+		for _, m := range members {
+			marks, values = append(marks, "%s", "%s"), append(values, m.String(), guild.String()+":"+m.String())
+		}
+		q.and("(scope = 'account' OR value IN ("+strings.Join(marks, ", ")+"))", values...)
+	}
+	q.add("ORDER BY id")
+	err = s.db.Read(ctx, func(tx Tx) error {
+		blocks, err = list(ctx, tx, scanBlock, q.sql.String(), q.args...)
+		return err
+	})
+	return blocks, err
+}
+
 // BlockHistory satisfies storage.BlockReads.
 func (s *Store) BlockHistory(ctx context.Context, guild snowflake.ID, scope, value string, page storage.Page) (lines []storage.BlockEntry, err error) {
 	defer wrap.Err(&err, "blocks.BlockHistory(%d, %s)", guild, scope)
-	q := newQuery(`SELECT id, block_id, guild_id, scope, value, kind, rule, ends_at, actor, origin, reason, at FROM block_history
+	q := newQuery(`SELECT id, block_id, guild_id, scope, value, also, kind, rule, ends_at, actor, origin, reason, at FROM block_history
 		WHERE guild_id = $1 AND scope = $2 AND value = $3`, int64(guild), scope, value).newest(page)
 	err = s.db.Read(ctx, func(tx Tx) error {
 		lines, err = list(ctx, tx, func(row Row) (e storage.BlockEntry, err error) {
-			err = row.Scan(&e.ID, &e.Block, &e.Guild, &e.Scope, &e.Value, &e.Kind, &e.Rule, toTime{&e.End}, &e.Actor, &e.Origin, &e.Reason, toTime{&e.At})
+			var also string
+			if err = row.Scan(&e.ID, &e.Block, &e.Guild, &e.Scope, &e.Value, &also, &e.Kind, &e.Rule, toTime{&e.End}, &e.Actor, &e.Origin, &e.Reason,
+				toTime{&e.At}); err != nil {
+				return e, err
+			}
+			e.Also, err = enforcement.ParseAlso(also)
 			return e, err
 		}, q.sql.String(), q.args...)
 		return err

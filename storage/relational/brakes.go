@@ -56,7 +56,7 @@ func (s *Store) Used(ctx context.Context, guild snowflake.ID, at time.Time) (u s
 }
 
 func newUse() storage.Use {
-	return storage.Use{Members: map[snowflake.ID]struct{}{}, PerRole: map[snowflake.ID]int{}}
+	return storage.Use{Members: map[snowflake.ID]struct{}{}, PerRole: map[snowflake.ID]int{}, Stripped: map[snowflake.ID]struct{}{}}
 }
 
 func count(u *storage.Use, member snowflake.ID, kind string, role snowflake.ID, budget string) {
@@ -65,6 +65,10 @@ func count(u *storage.Use, member snowflake.ID, kind string, role snowflake.ID, 
 		u.Privileged++
 		return
 	case storage.BudgetBlock.String():
+		if role != 0 {
+			u.Stripped[member] = struct{}{}
+			return
+		}
 		u.BlockKicks++
 		return
 	}

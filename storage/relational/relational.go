@@ -46,6 +46,9 @@ type Tx interface {
 	Alone(ctx context.Context, key string) error
 	// Fenced is storage.ErrFenced unless the lease is held now, under this number and owner; it stays so until the transaction ends.
 	Fenced(ctx context.Context, fence storage.Fence) error
+	// Announce tells all processes that listen about a revision of blocks, if the transaction is committed. A database that cannot call
+	// does nothing.
+	Announce(ctx context.Context, revision int64) error
 	// Now is the clock that the database's own rules go by.
 	Now(ctx context.Context) (time.Time, error)
 }

@@ -280,6 +280,21 @@ func (s *Store) AcceptSource(ctx context.Context, guild snowflake.ID, source str
 	})
 }
 
+// LastLinks satisfies storage.Sources.
+func (s *Store) LastLinks(ctx context.Context, source string, users []int64) (all []storage.AccountRevision, err error) {
+	defer wrap.Err(&err, "sources.LastLinks(%s)", source)
+	ids := make([]any, len(users))
+	for i, user := range users {
+		ids[i] = user
+	}
+	q := newQuery(`SELECT user_id, discord_id, revision, changed_at FROM source_account WHERE source = $1`, source).in("user_id", ids).add("ORDER BY user_id")
+	err = s.db.Read(ctx, func(tx Tx) error {
+		all, err = list(ctx, tx, scanRevision, q.sql.String(), q.args...)
+		return err
+	})
+	return slices.Clip(all), err
+}
+
 // ChangedAccounts satisfies storage.Sources.
 func (s *Store) ChangedAccounts(ctx context.Context, source string, since time.Time) (all []storage.AccountRevision, err error) {
 	defer wrap.Err(&err, "sources.ChangedAccounts(%s)", source)

@@ -173,6 +173,9 @@ func (t *tx) Fenced(ctx context.Context, f storage.Fence) error {
 	return err
 }
 
+// Announce has nothing to do: listeners look at the file.
+func (t *tx) Announce(context.Context, int64) error { return nil }
+
 // Now has whole seconds, as the triggers have.
 func (t *tx) Now(ctx context.Context) (time.Time, error) {
 	var seconds int64

@@ -105,6 +105,9 @@ func (c Config) reach(ctx context.Context, pool *sql.DB) error {
 // SQL is the connection that writes, for migrations and for the queue.
 func (s *Store) SQL() *sql.DB { return s.writer }
 
+// BlockStream tells of blocks that any process changed, by looking at the file.
+func (s *Store) BlockStream() *relational.Probe { return relational.NewProbe(s.Store) }
+
 // Close ends all connections and frees the lock file.
 func (s *Store) Close() error { return errors.Join(s.reader.Close(), s.writer.Close(), s.lock.free()) }
 

@@ -2,18 +2,20 @@ package storagetest
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
 
+	"gatecamp/enforcement"
 	"gatecamp/storage"
 )
 
 func testBlocks(t *testing.T, s suite) {
 	want1 := func(g snowflake.ID, value string, end time.Time) storage.Block {
-		return storage.Block{Guild: g, Scope: "user", Value: value, Message: "Ask Anna.", Status: 403, Rule: "flood", Evidence: []byte(`{"n":5}`), End: end}
+		return storage.Block{Guild: g, Scope: "user", Value: value, Also: enforcement.AlsoStrip, Message: "Ask Anna.", Status: 403, Rule: "flood", Evidence: []byte(`{"n":5}`), End: end}
 	}
 	kinds := func(t testing.TB, g snowflake.ID, value string) (kinds []string) {
 		for _, e := range must(s.BlockHistory(t.Context(), g, "user", value, storage.Page{}))(t) {
@@ -55,6 +57,60 @@ func testBlocks(t *testing.T, s suite) {
 		ok(t, err)
 		same(t, storage.BlockKept, change, "temporary over permanent")
 		same(t, []string{"extended", "extended", "made"}, kinds(t, g, "1"), "history")
+	})
+	t.Run("what a block does besides only grows, and every change of it is in the history", func(t *testing.T) {
+		g := guild()
+		ask := func(also enforcement.Also, end time.Time) (storage.Block, storage.BlockChange) {
+			b := want1(g, "1", end)
+			b.Also = also
+			b, change, err := s.Block(t.Context(), b, author(noon))
+			ok(t, err)
+			return b, change
+		}
+		first, _ := ask(enforcement.AlsoNone, time.Time{})
+		raised, change := ask(enforcement.AlsoBan, noon.Add(time.Hour))
+		same(t, storage.BlockExtended, change, "harsher and shorter")
+		if raised.Also != enforcement.AlsoBan || !raised.End.IsZero() || raised.ID != first.ID || raised.Revision <= first.Revision {
+			t.Errorf("raised: %+v of %+v", raised, first)
+		}
+		kept, change := ask(enforcement.AlsoKick, time.Time{})
+		same(t, storage.BlockKept, change, "milder")
+		same(t, raised, kept, "block after a milder one")
+		same(t, enforcement.AlsoBan, must(s.Unblock(t.Context(), g, "user", "1", author(noon)))(t).Also, "when it is closed")
+		var also []enforcement.Also
+		for _, e := range must(s.BlockHistory(t.Context(), g, "user", "1", storage.Page{}))(t) {
+			also = append(also, e.Also)
+		}
+		same(t, []enforcement.Also{enforcement.AlsoBan, enforcement.AlsoBan, enforcement.AlsoNone}, also, "history")
+	})
+	t.Run("blocks that act are those in force, here and everywhere, of the members that are asked for", func(t *testing.T) {
+		g, other := guild(), guild()
+		put := func(in snowflake.ID, scope, value string, also enforcement.Also, end time.Time) {
+			_, _, err := s.Block(t.Context(), storage.Block{Guild: in, Scope: scope, Value: value, Also: also, End: end}, author(noon))
+			ok(t, err)
+		}
+		here := g.String()
+		put(g, "user", here+"1", enforcement.AlsoKick, time.Time{})
+		put(0, "user", here+"2", enforcement.AlsoBan, noon.Add(time.Hour))
+		put(g, "member", here+":3", enforcement.AlsoStrip, time.Time{})
+		put(g, "account", here+"4", enforcement.AlsoKick, time.Time{})
+		put(g, "user", here+"5", enforcement.AlsoNone, time.Time{})
+		put(other, "user", here+"6", enforcement.AlsoKick, time.Time{})
+		put(g, "user", here+"7", enforcement.AlsoKick, time.Time{})
+		must(s.Unblock(t.Context(), g, "user", here+"7", author(noon)))(t)
+		values := func(at time.Time, members ...snowflake.ID) (values []string) {
+			for _, b := range must(s.ActingBlocks(t.Context(), g, at, members))(t) {
+				if strings.HasPrefix(b.Value, here) {
+					values = append(values, b.Scope+" "+strings.TrimPrefix(b.Value, here))
+				}
+			}
+			return values
+		}
+		same(t, []string{"user 1", "user 2", "member :3", "account 4"}, values(noon), "of everybody")
+		same(t, []string{"user 1", "member :3", "account 4"}, values(noon.Add(time.Hour)), "an hour later")
+		one, err := snowflake.Parse(here + "1")
+		ok(t, err)
+		same(t, []string{"user 1", "member :3", "account 4"}, values(noon, one, 3), "of two")
 	})
 	t.Run("only shortening shortens", func(t *testing.T) {
 		g := guild()

@@ -125,6 +125,8 @@ func testSources(t *testing.T, s suite) {
 		if later := must(s.ChangedAccounts(t.Context(), "one", at.Add(time.Microsecond)))(t); len(later) != 0 {
 			t.Errorf("changed later: %+v", later)
 		}
+		same(t, []storage.AccountRevision{goneA, c}, must(s.LastLinks(t.Context(), "one", []int64{3, 1, 9}))(t), "last links")
+		same(t, 0, len(must(s.LastLinks(t.Context(), "one", nil))(t)), "links of nobody")
 		linked := moved
 		for i, now := range []snowflake.ID{7, 8, 0} {
 			linked.Discord, linked.Revision, linked.Changed, linked.Was = now, uint64(30+i), time.Time{}, 0

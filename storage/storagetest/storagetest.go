@@ -71,6 +71,7 @@ func Run(t *testing.T, fresh func(testing.TB) Database) {
 		"subscribers": testSubscribers,
 		"together":    testTogether,
 		"blocks":      testBlocks,
+		"rule states": testRuleStates,
 		"retention":   testRetention,
 		"records":     testRecords,
 		"faults":      testFaults,
