@@ -28,6 +28,8 @@ const (
 	RightBind                              // say which role stands for which group or state
 	RightPause                             // stop everything that changes Discord, and let it go on
 	RightGrant                             // give and take rights
+	RightBlock                             // keep somebody out of one guild, and let them in again
+	RightBlockGlobal                       // keep somebody out of every guild, together with RightBlock
 	rightsEnd
 )
 
@@ -45,7 +47,7 @@ var rightNames = [...]string{
 	RightManageIdentities: auditApp + "manage_discord_identity",
 	RightApply:            ownApp + "apply", RightRemove: ownApp + "remove", RightOnce: ownApp + "once", RightBrake: ownApp + "brake",
 	RightSource: ownApp + "source", RightPolicy: ownApp + "policy", RightBind: ownApp + "bind", RightPause: ownApp + "pause",
-	RightGrant: ownApp + "grant",
+	RightGrant: ownApp + "grant", RightBlock: ownApp + "block", RightBlockGlobal: ownApp + "block.global",
 }
 
 // String is the right as grants and Auth write it: "aa_discord_audit.run_audit", "gatecamp.apply".
@@ -79,7 +81,7 @@ func (r Right) Reads() bool {
 		return true
 	case RightRun, RightAcknowledge, RightManageExemptions, RightManageProtected, RightManageBots, RightManageOverrides,
 		RightManageIdentities, RightApply, RightRemove, RightOnce, RightBrake, RightSource, RightPolicy, RightBind, RightPause, RightGrant,
-		rightsEnd:
+		RightBlock, RightBlockGlobal, rightsEnd:
 	}
 	return false
 }

@@ -158,7 +158,7 @@ func TestRightsAreWrittenAndReadBack(t *testing.T) {
 			t.Errorf("%s: Reads is %v", r, r.Reads())
 		}
 	}
-	for _, name := range []string{"", "unknown", "apply", "gatecamp.Apply", "aa_discord_audit.run_audit_destructive", "gatecamp.block"} {
+	for _, name := range []string{"", "unknown", "apply", "gatecamp.Apply", "aa_discord_audit.run_audit_destructive", "gatecamp.blocks"} {
 		if r, ok := audit.ParseRight(name); ok {
 			t.Errorf("%q is taken for %s", name, r)
 		}

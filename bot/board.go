@@ -77,6 +77,7 @@ type Board struct {
 	runs     map[int64]*runPost
 	alerts   []boardLine
 	troubles []boardLine
+	fired    []boardLine // rules that did something
 	gathered []boardLine
 	due      time.Time             // of what was gathered
 	lined    time.Time             // when lines were posted last
@@ -226,7 +227,7 @@ func (b *Board) Looked(r *reconcile.Report) {
 func (b *Board) Trouble(_ snowflake.ID, code, detail string) {
 	b.with(func() {
 		key := code
-		if code == TroubleFight || code == TroubleRejoins { // each is another one
+		if code == TroubleFight || code == TroubleRejoins || code == TroubleRule { // each is another one
 			key += detail
 		}
 		now, before := time.Now(), b.repeats[key]

@@ -9,6 +9,7 @@ import (
 	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/discord"
+	"gatecamp/i18n"
 	"gatecamp/notify"
 	"gatecamp/storage"
 )
@@ -80,6 +81,13 @@ func (b *Board) next(now time.Time) (job func(context.Context) error, wait time.
 		if wait = b.lined.Add(b.cfg.Lines).Sub(now); wait <= 0 {
 			return b.postLines, 0
 		}
+	}
+	if len(b.fired) > 0 {
+		due := b.lined.Add(b.cfg.Lines).Sub(now)
+		if due <= 0 {
+			return b.postFired, 0
+		}
+		wait = min(wait, due)
 	}
 	for id, p := range b.runs {
 		if !p.dirty {
@@ -213,9 +221,14 @@ func rejected(err error) bool {
 // linesAtOnce is how many lines one message has at most.
 const linesAtOnce = 20
 
+// firedAtOnce is how many lines about rules one message has: they are long.
+const firedAtOnce = 8
+
 // take takes the first lines away, to be posted; what could not be posted comes back by giveBack.
-func take(from *[]boardLine) []boardLine {
-	n := min(linesAtOnce, len(*from))
+func take(from *[]boardLine) []boardLine { return takeSome(from, linesAtOnce) }
+
+func takeSome(from *[]boardLine, most int) []boardLine {
+	n := min(most, len(*from))
 	taken := slices.Clone((*from)[:n])
 	*from = slices.Delete(*from, 0, n)
 	return taken
@@ -235,6 +248,25 @@ func (b *Board) postLines(ctx context.Context) error {
 	defer b.mu.Unlock()
 	b.alerts, b.troubles = slices.Concat(alerts, b.alerts), slices.Concat(troubles, b.troubles)
 	b.dropped += dropped
+	return err
+}
+
+// postFired posts which rules did something.
+func (b *Board) postFired(ctx context.Context) error {
+	b.mu.Lock()
+	fired := takeSome(&b.fired, firedAtOnce)
+	b.lined = time.Now()
+	b.mu.Unlock()
+	_, err := b.cfg.Post.Send(ctx, b.cfg.Channel, notify.Message{
+		Title: b.cfg.Printer().N(i18n.RuleAlerts, len(fired)), Tone: notify.Trouble, At: time.Now(), Text: bulleted(b.show(ctx, fired), mostText),
+	})
+	if err == nil || rejected(err) {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fired = slices.Concat(fired, b.fired)
+	b.fired = b.fired[:min(len(b.fired), mostLines)]
 	return err
 }
 

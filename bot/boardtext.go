@@ -159,10 +159,11 @@ var troubleKeys = map[string]i18n.Key{
 	TroubleLookOver: i18n.BoardLookOver, TroubleGaveUp: i18n.BoardGaveUp, TroubleFight: i18n.BoardFight, TroubleAuditLog: i18n.BoardAuditLog, TroubleStore: i18n.BoardStore,
 	TroubleEntries: i18n.BoardEntries, TroubleAuth: i18n.BoardAuth, TroubleAuthBack: i18n.BoardAuthBack, TroubleAuthWait: i18n.BoardAuthWait,
 	TroubleRun: i18n.BoardRun, TroubleGateway: i18n.BoardGateway, TroubleWebhook: i18n.BoardWebhook, TroubleOverdue: i18n.ScheduleLateTitle,
+	TroubleRule: i18n.RuleFailed, TroubleRules: i18n.RuleFile, TroubleDropped: i18n.RuleDropped,
 }
 
 // detailed are the troubles whose detail is for people; the details of the others are in the log.
-var detailed = []string{TroubleReach, TroubleFight, TroubleRun, TroubleDrift, TroubleOverflow, TroubleSlow, TroubleOverdue}
+var detailed = []string{TroubleReach, TroubleFight, TroubleRun, TroubleDrift, TroubleOverflow, TroubleSlow, TroubleOverdue, TroubleRule, TroubleRules}
 
 // trouble is a line about something that goes wrong.
 func (b *Board) trouble(code, detail string, again int) boardLine {

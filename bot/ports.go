@@ -89,6 +89,9 @@ const (
 	TroubleRun      = "run_failed"            // a run could not be begun or ended with an error
 	TroubleGateway  = "gateway_silent"        // a connection looked alive and was not; it was closed, to be resumed
 	TroubleWebhook  = "webhook_dead"          // the webhook for summaries is gone
+	TroubleRule     = "rule_failed"           // a rule failed too often and is off
+	TroubleRules    = "rules_file"            // the file with the rules has a mistake; the rules stay as they were
+	TroubleDropped  = "rules_dropped"         // more happened than rules could look at
 	TroubleOverdue  = "overdue"               // no audit has succeeded for twice the time between two
 )
 

@@ -35,6 +35,7 @@ type Config struct {
 
 	Guard       func(ctx context.Context, a Attempt) *Denial // asked before anything else; may be nil
 	Record      func(enforcement.Incident)                   // told what came of each attempt that the guard let through; must not wait; may be nil
+	Blocks      Keeper                                       // of /block
 	RunsPerUser int                                          // accepted runs in 24 h; 0 does not ask
 	RunDeadline time.Duration                                // of an ordered run; 60 min if zero
 	AtOnce      int                                          // how many interactions are worked on at once; 32 if zero

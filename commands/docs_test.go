@@ -79,6 +79,8 @@ func rightsWords(n need) string {
 		words += ", or Discord's Manage Server"
 	case loosens:
 		words += "; not while Auth cannot be asked"
+	case guards:
+		words += "; while Auth cannot be asked, for an hour at most"
 	case reads, orders:
 	}
 	return words

@@ -9,6 +9,8 @@ import (
 	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/audit/reconcile"
+	"gatecamp/enforcement"
+	"gatecamp/enforcement/guard"
 	"gatecamp/storage"
 )
 
@@ -32,6 +34,14 @@ type Store interface {
 	storage.Cards
 	storage.Memory
 	storage.RoleGrants
+	storage.BlockReads
+}
+
+// Keeper keeps people out; *guard.Guard does.
+type Keeper interface {
+	Block(ctx context.Context, o guard.Order) (guard.Change, error)
+	Unblock(ctx context.Context, ns enforcement.Namespace, sub enforcement.Subject, by storage.Author) error
+	Mode(guild uint64) enforcement.Mode
 }
 
 // Rights says what somebody may do in a guild, as it is now; *reconcile.Rights satisfies it.

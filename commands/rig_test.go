@@ -24,6 +24,8 @@ import (
 	"gatecamp/audit/reconcile"
 	"gatecamp/audit/snapshot"
 	"gatecamp/discord/discordtest"
+	"gatecamp/enforcement"
+	"gatecamp/enforcement/guard"
 	"gatecamp/i18n"
 	"gatecamp/storage"
 	"gatecamp/storage/sqlite"
@@ -58,6 +60,7 @@ type rig struct {
 	log *logged
 
 	rights *rights
+	guard  *guard.Guard
 	house  House
 	guild  *pictured
 	runner *runner
@@ -95,7 +98,9 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 	r.openWorld()
 	texts, err := spoken()
 	r.must(err)
+	r.openGuard()
 	cfg := Config{
+		Guard: r.checked, Blocks: r.guard,
 		Store: r.db, Rights: r.rights, Guilds: r, Texts: texts, Now: r.now, RunsPerUser: 6,
 		Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
@@ -120,6 +125,25 @@ func (r *rig) openStore() {
 	r.must(err)
 	r.db = db
 	r.t.Cleanup(func() { _ = db.Close() })
+}
+
+// openGuard makes the real guard over the store. Role 2003 is immune.
+func (r *rig) openGuard() {
+	c := enforcement.Defaults()
+	c.Immune.Subjects = []enforcement.Subject{{Scope: enforcement.Role, ID: 2003}, {Scope: enforcement.User, ID: uint64(dara)}}
+	var err error
+	r.guard, err = guard.New(c, guard.Parts{Store: r.db, Now: r.now})
+	r.must(err)
+	r.must(r.guard.Load(r.t.Context()))
+}
+
+// checked asks the guard, as the wiring does.
+func (r *rig) checked(ctx context.Context, a Attempt) *Denial {
+	v := r.guard.Check(ctx, &guard.Attempt{Route: a.Route, Actor: enforcement.Actor{User: uint64(a.User), Guild: uint64(a.Guild), Channel: uint64(a.Channel)}})
+	if !v.Deny {
+		return nil
+	}
+	return &Denial{Reason: v.Reason, Message: v.Message, Rule: v.Rule, Block: v.Block, Until: v.End, Unchecked: v.Degraded == enforcement.Closed}
 }
 
 // openWorld reads the guild and its Auth as the engine sees them.

@@ -16,11 +16,12 @@ import (
 	"gatecamp/internal/wrap"
 )
 
-// What something does, and so on what its rights may rest. everybody needs no right, reads and stops may rest on rights that were seen
-// lately, orders on rights as they are now or that do not depend on Auth, and loosens on nothing while Auth cannot be asked.
+// What something does, and so on what its rights may rest. everybody needs no right, reads, guards and stops may rest on rights that were
+// seen lately, orders on rights as they are now or that do not depend on Auth, and loosens on nothing while Auth cannot be asked.
 const (
 	everybody reconcile.Deed = 0
 	reads                    = reconcile.Reading
+	guards                   = reconcile.Guarding
 	stops                    = reconcile.Stopping // Discord's Manage Server is enough
 	orders                   = reconcile.Ordinary
 	loosens                  = reconcile.Loosening

@@ -256,7 +256,7 @@ func usersLike(d *audit.Directory, typed string, most int) (found []*audit.Accou
 // ending reads when something ends by itself: how long from now ("72h", "7d", "30m"), or a day or instant; not given: never.
 func (x *call) ending(name string) (time.Time, error) {
 	text := x.str(name)
-	if text == "" {
+	if text == "" || isForever(text) {
 		return time.Time{}, nil
 	}
 	end, ok := endOf(text, x.now())

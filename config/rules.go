@@ -1,6 +1,8 @@
 package config
 
 import (
+	"errors"
+
 	"gatecamp/enforcement/rulefile"
 )
 
@@ -21,4 +23,15 @@ func (l *loader) readRules() {
 		return
 	}
 	c.rules = &read
+}
+
+// WithRules is the configuration with the rules file as it is now. A mistake in the file is a problem that names its place; then nothing
+// is to be changed.
+func (c Config) WithRules(e Environment) (Config, error) {
+	if c.rules = nil; c.RulesFile == "" {
+		return c, nil
+	}
+	l := &loader{env: e, config: c}
+	l.readRules()
+	return l.config, errors.Join(l.wrong...)
 }

@@ -58,3 +58,21 @@ func TestAGuildHasItsOwnSwitchAndItsOwnWordsForThoseWhoAreBlocked(t *testing.T) 
 		}
 	}
 }
+
+func TestTheRulesFileIsReadAgain(t *testing.T) {
+	w := env("GATECAMP_RULES_FILE", "rules.yaml")
+	w.files["rules.yaml"] = "rules: [{name: a}]\n"
+	c, err := w.load(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.files["rules.yaml"] = "rules: [{name: a}, {name: b, severity: 99}]\n"
+	if _, err := c.WithRules(w.environment()); err == nil || !strings.Contains(err.Error(), "rules[1].severity") {
+		t.Errorf("a mistake: %v", err)
+	}
+	w.files["rules.yaml"] = "rules: [{name: a}, {name: b}]\n"
+	again, err := c.WithRules(w.environment())
+	if err != nil || len(again.Enforcement().Rules) != 2 || len(c.Enforcement().Rules) != 1 {
+		t.Errorf("read again: %+v, %v; before %+v", again.Enforcement(), err, c.Enforcement())
+	}
+}

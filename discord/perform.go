@@ -163,6 +163,9 @@ func (s *Slot) objection(i int, a audit.Action) string {
 	return s.g.beyond(a)
 }
 
+// Beyond says why an action would never be allowed, as the code of an outcome, from what was seen so far; empty if it may be tried.
+func (g *Guild) Beyond(a audit.Action) string { return g.beyond(a) }
+
 // beyond says why an action would never be allowed; empty if it may be tried.
 func (g *Guild) beyond(a audit.Action) string {
 	var held []snowflake.ID

@@ -21,6 +21,9 @@ var errSilent = errors.New("the gateway's connection was cut: nothing came over 
 const (
 	dialWithin  = 15 * time.Second
 	writeWithin = 10 * time.Second
+	// unread is how much may have come and wait to be read. When all members are read, megabytes of them come at once, and whatever comes
+	// behind them waits until they are taken: a moderator's command, too. What does not fit waits at Discord.
+	unread = 64 << 10
 )
 
 // socket is a connection that cannot hang: a half-open one would keep disgo's locks, and with them heartbeats, for a quarter of an hour.
@@ -76,6 +79,11 @@ func (c *Client) dialer(shard int) *websocket.Dialer {
 			conn, err := d.DialContext(ctx, network, address)
 			if err != nil {
 				return nil, err
+			}
+			if t, is := conn.(*net.TCPConn); is {
+				if err := t.SetReadBuffer(unread); err != nil {
+					return nil, errors.Join(err, conn.Close())
+				}
 			}
 			s := &socket{Conn: conn, silence: c.cfg.Silence}
 			c.connected(shard, s)

@@ -25,6 +25,7 @@ func (c *Client) watch(g gateway.Gateway, sequence int, t gateway.EventType, dat
 	case gateway.EventTypeHeartbeatAck:
 		latency := g.Latency()
 		c.onShard(shard, func(s *shardState) { s.stats.heard(t, latency) })
+		c.stillAlive(shard, g)
 		return
 	}
 	roles := c.keep(shard, data)

@@ -94,3 +94,26 @@ func Fields() []Field {
 		{"source.address", Text, nil, attempt, "the client's address, for the dashboard"},
 	}
 }
+
+// Breach says what an event has or lacks against the table; empty: nothing.
+func (e *Event) Breach() string {
+	has := e.Attributes()
+	for _, f := range Fields() {
+		may, always := f.On(e.Type)
+		_, there := has[f.Name]
+		switch {
+		case always && !there:
+			return e.Type.String() + " lacks " + f.Name
+		case there && !may:
+			return e.Type.String() + " has " + f.Name
+		}
+		delete(has, f.Name)
+	}
+	for name := range has {
+		return e.Type.String() + " has " + name + ", which the table does not know"
+	}
+	if temp := e.Type == BlockApplied && e.Action == "temp"; temp != (e.Type == BlockApplied && !e.Expires.IsZero()) || temp && e.TTL <= 0 {
+		return "block_applied: action, ttl and expires_at do not agree"
+	}
+	return ""
+}

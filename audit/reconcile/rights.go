@@ -20,22 +20,23 @@ type Deed int
 // The deeds, the harmless first.
 const (
 	Reading   Deed = iota + 1 // looks, and changes nothing
+	Guarding                  // keeps somebody out for an hour at most
 	Stopping                  // stops something: a pause, a cancelled run. Manage Server in Discord is enough
 	Ordinary                  // a report
 	Loosening                 // lets more happen than before: never while Auth cannot be asked, whoever asks
 )
 
-var deedNames = [...]string{"", "reading", "stopping", "ordinary", "loosening"}
+var deedNames = [...]string{"", "reading", "guarding", "stopping", "ordinary", "loosening"}
 
 func (d Deed) String() string { return deedNames[d] }
 
-// DeedOf is what a right is mostly for. Cancelling a run is Stopping though RightRun is Ordinary, and letting things go on is Loosening
+// DeedOf is what a right is mostly for. A short block is Guarding though RightBlock is Ordinary, and lifting one is Loosening; cancelling a run is Stopping though RightRun is Ordinary, and letting things go on is Loosening
 // though RightPause is Stopping: who asks for that says so.
 func DeedOf(r audit.Right) Deed {
 	switch {
 	case r.Reads():
 		return Reading
-	case r == audit.RightRun:
+	case r == audit.RightRun, r == audit.RightBlock, r == audit.RightBlockGlobal:
 		return Ordinary
 	case r == audit.RightPause:
 		return Stopping
@@ -172,7 +173,7 @@ type Givers struct {
 func (s *Standing) Ask(right audit.Right) Answer { return s.AskTo(DeedOf(right), right) }
 
 // AskTo says whether the person holds a right for a deed. What loosens is refused to everybody while Auth cannot be asked. What only
-// reads or stops then rests on what Auth said less than RightsKnownFor ago; grants to a Discord account, and operators, never rest on Auth.
+// reads, stops, or keeps somebody out for a while then rests on what Auth said less than RightsKnownFor ago; grants to a Discord account, and operators, never rest on Auth.
 func (s *Standing) AskTo(d Deed, right audit.Right) Answer {
 	a := Answer{Right: right, Deed: d, Ground: s.now.Ask(s.Asker.Caller, right)}
 	switch {

@@ -125,7 +125,7 @@ func (t *tail) show(ctx context.Context, path string) error {
 			return err
 		}
 		if again {
-			if rest, err = t.read(f, rest, t.print); err != nil { // what came until it was moved away
+			if _, err = t.read(f, rest, t.print); err != nil { // what came until it was moved away
 				return err
 			}
 			_ = f.Close()

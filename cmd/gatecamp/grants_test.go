@@ -48,7 +48,7 @@ func TestAnUnknownRightIsRefusedWithTheNearestKnownOne(t *testing.T) {
 	for name, hint := range map[string]string{
 		"gatecamp.aply": "did you mean gatecamp.apply?", "run_audit": "write it with its app: aa_discord_audit.run_audit",
 		"aa_discord_audit.run_audits": "did you mean aa_discord_audit.run_audit?", "aa_discord_audit.run_audit_destructive": "gatecamp.apply",
-		"gatecamp.block": "did you mean", "": "grant add --help", "everything": "grant add --help",
+		"gatecamp.blok": "did you mean gatecamp.block?", "": "grant add --help", "everything": "grant add --help",
 	} {
 		tt.run("grant", "add", name, "--to", "discord:5", "--reason", "x").exits(exitUsage).says("there is no right", hint)
 	}

@@ -77,7 +77,7 @@ func (f *filed) open(ctx context.Context, fence storage.Fence, owner string) err
 		owner = f.actor() + " " + rand.Text()[:8]
 	}
 	f.guilds, f.client = guild, guild.client
-	f.engine = reconcile.New(f.db, source, reconcile.Config{Guild: f.session.guild, Fence: fence, Owner: owner, Now: f.now, Log: f.log(), Progress: f.progress()})
+	f.engine = reconcile.New(f.db, source, reconcile.Config{Guild: f.session.guild, Fence: fence, Owner: owner, Immune: immuneOf(&f.session.cfg), Now: f.now, Log: f.log(), Progress: f.progress()})
 	if fence != (storage.Fence{}) {
 		f.writer = guild
 		f.troubled(guild)

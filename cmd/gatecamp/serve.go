@@ -62,6 +62,7 @@ type server struct {
 	guard   *guard.Guard // who is kept out
 	events  *telemetry.Sink
 	guarding
+	ruling
 	texts  *i18n.Catalogue
 	rights *reconcile.Rights
 	client *discord.Client    // of the present connection
@@ -131,9 +132,14 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 	if err := s.openEvents(ctx); err != nil {
 		return err
 	}
+	s.openRules()
+	if err := s.openStream(); err != nil {
+		return err
+	}
 	if err := s.openGuard(ctx); err != nil {
 		return err
 	}
+	s.book.look(ctx)
 	return s.run(ctx)
 }
 
@@ -144,6 +150,7 @@ func (s *server) run(ctx context.Context) error {
 	var beside errgroup.Group
 	beside.Go(func() error { s.serveHTTP(work); return nil })
 	beside.Go(func() error { s.keepGuard(work); return nil })
+	beside.Go(func() error { s.keepRules(work); return nil })
 	err := s.overAndOver(ctx)
 	stop()
 	_ = beside.Wait()
@@ -181,10 +188,10 @@ func (s *server) connected(ctx context.Context) (err error) {
 	}
 	slash := commands.New(commands.Config{
 		Store: s.db, Rights: s.rights, Guilds: s, Texts: s.texts, Log: s.log, Now: s.now, RunsPerUser: s.cfg.RunsPerUser, RunDeadline: s.cfg.RunDeadline,
-		Guard: s.checked,
+		Guard: s.checked, Blocks: s.guard, Record: s.incidents.Put,
 	})
 	client, err := discord.Open(ctx, discord.Config{
-		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Gate: s.gate, Log: s.log, OnEvent: s.event, OnInteraction: slash,
+		Token: s.cfg.DiscordToken, APIURL: s.cfg.DiscordAPIURL, Routes: routes, Shards: []int{}, Shared: s.shared, Gate: s.gate, Log: s.log, OnEvent: s.event, OnInteraction: slash, OnIncident: s.incidents.Put,
 	})
 	if err != nil {
 		return err

@@ -21,6 +21,8 @@ import (
 type guarding struct {
 	listeners []func(enforcement.Event) // told of every event; none may wait
 	stream    guard.Stream              // news of other processes; nil: the database is asked
+	copies    guard.Copies              // of blocks in Redis; nil: there is only the database
+	counts    guard.Counts              // in Redis; nil: rules count in process
 	container guard.Container           // carries out contain; nil: it only tells
 	closers   []func() error            // of what the above hold open, called in the opposite order when the process ends
 }
@@ -29,7 +31,8 @@ type guarding struct {
 // begin: until the blocks are read, every check asks for them.
 func (s *server) openGuard(ctx context.Context) (err error) {
 	s.guard, err = guard.New(enforcementOf(&s.cfg), guard.Parts{
-		Store: s.db, Stream: s.guarding.stream, Contain: s.guarding.container, Emit: s.emit, Immune: s.immune, Now: s.now, Log: s.log,
+		Store: s.db, Stream: s.guarding.stream, Copies: s.guarding.copies, Counts: s.guarding.counts, Contain: s.guarding.container, Emit: s.emit,
+		Changed: s.blockChanged, Immune: s.immune, Now: s.now, Log: s.log,
 	})
 	if err != nil {
 		return err
@@ -38,6 +41,21 @@ func (s *server) openGuard(ctx context.Context) (err error) {
 		s.log.ErrorContext(ctx, "blocks cannot be read yet; every check asks for them until they are", "error", err)
 	}
 	return nil
+}
+
+// blockChanged has the guilds of this process look at whom a block is about.
+func (s *server) blockChanged(b enforcement.Block) {
+	for _, t := range s.present() {
+		for _, h := range t.all() {
+			h.keeper.BlockChanged(b)
+		}
+	}
+}
+
+// immuneOf says whom the settings call immune, for a process without a guard.
+func immuneOf(cfg *config.Config) func() enforcement.Immune {
+	immune := enforcementOf(cfg).Immune
+	return func() enforcement.Immune { return immune }
 }
 
 // emit hands an event of enforcement to everybody who listens.

@@ -37,6 +37,7 @@ type house struct {
 	board    *bot.Board // nil: the guild has no channel for its admins
 	ears     ears
 	seen     atomic.Pointer[audit.Directory] // what Auth said last
+	managed  managedRoles
 
 	telling sync.WaitGroup // what is still told
 }
@@ -46,7 +47,7 @@ func newHouse(t *tenure, id snowflake.ID) *house {
 		t: t, id: id, settings: t.cfg.Guild(id), log: t.log.With("guild", id), live: liveGuild{t.client.Guild(id), t.client, discord.Live},
 	}
 	h.engine = reconcile.New(t.db, t.auth, reconcile.Config{
-		Guild: id, Fence: t.lease.Fence, Owner: t.me.ID, Now: t.now, Log: h.log,
+		Guild: id, Fence: t.lease.Fence, Owner: t.me.ID, Blocks: t.guard, Immune: t.guard.Immune, Emit: t.emit, Now: t.now, Log: h.log,
 		Progress: func(run int64, done, of int) { h.keeper.Progress(run, done, of) },
 	})
 	if h.settings.AdminChannelID != 0 {
@@ -225,6 +226,7 @@ func (h *house) RunEnded(r *reconcile.Report, err error) {
 
 // learn keeps what a look said about Auth.
 func (h *house) learn(r *reconcile.Report) {
+	h.managed.learn(r, h.t.now())
 	if r == nil || r.Look == nil {
 		return
 	}

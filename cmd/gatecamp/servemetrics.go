@@ -88,6 +88,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 			h.collect(out)
 		}
 	}
+	c.s.ruling.collect(out)
 	if client, slash := c.s.connection(); client != nil {
 		collectDiscord(out, client.Stats(), slash.Stats().Dropped)
 	}
@@ -109,6 +110,10 @@ func (e exporter) put(f reading, value float64, values ...string) {
 
 func (e exporter) gauge(name, help string, value float64) {
 	e.put(reading{name, help, prometheus.GaugeValue, nil}, value)
+}
+
+func (e exporter) counter(name, help string, value float64) {
+	e.put(reading{name, help, prometheus.CounterValue, nil}, value)
 }
 
 // collect gives the figures of a guild.

@@ -164,7 +164,7 @@ func (s *session) engine(a reconcile.Auth) *reconcile.Engine {
 // engineOver is engine for an Auth whose reads are remembered under another name than Auth's own.
 func (s *session) engineOver(a reconcile.Auth, source string) *reconcile.Engine {
 	owner := s.actor() + " " + rand.Text()[:8] // two consoles of one user are two processes
-	return reconcile.New(s.db, a, reconcile.Config{Guild: s.guild, Source: source, Owner: owner, Now: s.now})
+	return reconcile.New(s.db, a, reconcile.Config{Guild: s.guild, Source: source, Owner: owner, Immune: immuneOf(&s.cfg), Now: s.now})
 }
 
 // parseID reads a Discord id.

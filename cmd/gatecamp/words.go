@@ -67,6 +67,8 @@ func remedyWords(r audit.Reason) string {
 		return "Auth can be read whole again, or somebody accepts what it says now (gatecamp source show)"
 	case audit.Blocked:
 		return "the block ends"
+	case audit.IsImmune:
+		return "they are no operator any more, or the rules of enforcement no longer exempt them; until then no block reaches them"
 	case audit.ProtectedMember:
 		return "the protection is removed or ends (gatecamp protect list)"
 	case audit.ScreeningOpen:

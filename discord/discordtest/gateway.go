@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -49,6 +50,17 @@ const (
 	maxQueue        = 100_000 // messages that wait for a bot to read them
 	defaultInterval = 41250 * time.Millisecond
 )
+
+// unsent is how much the system keeps of what was written to a bot's socket. On loopback it would take a whole guild's members at once, faster
+// than any network, and an event that comes after them would wait until the bot has taken them all.
+const unsent = 16 << 10
+
+// socketKey is where a request's context has its socket.
+type socketKey struct{}
+
+func remember(ctx context.Context, socket net.Conn) context.Context {
+	return context.WithValue(ctx, socketKey{}, socket)
+}
 
 // conn is one socket. Its fields are guarded by the server's mu, the queue by its own.
 type conn struct {
@@ -96,6 +108,9 @@ func (s *Server) gatewayHandler(w http.ResponseWriter, r *http.Request) {
 		return // Accept has answered
 	}
 	ws.SetReadLimit(1 << 16)
+	if socket, is := r.Context().Value(socketKey{}).(*net.TCPConn); is {
+		_ = socket.SetWriteBuffer(unsent) // an older one is no fault of the bot's
+	}
 	s.mu.Lock()
 	drop := s.fires(FaultDropAfterAccept, site{event: "CONNECT"})
 	s.connections++

@@ -137,7 +137,7 @@ func (s *Server) Run(ctx context.Context) error {
 	mux.HandleFunc("/gateway", s.gatewayHandler)
 	mux.HandleFunc("/gateway/{$}", s.gatewayHandler)
 	mux.HandleFunc("/", s.restHandler)
-	servers := []*http.Server{{Handler: mux, ReadHeaderTimeout: time.Minute}, {Handler: s.controlHandler(), ReadHeaderTimeout: time.Minute}}
+	servers := []*http.Server{{Handler: mux, ReadHeaderTimeout: time.Minute, ConnContext: remember}, {Handler: s.controlHandler(), ReadHeaderTimeout: time.Minute}}
 	group, ctx := errgroup.WithContext(ctx)
 	for i, l := range []net.Listener{s.api, s.control} {
 		group.Go(func() error {

@@ -14,6 +14,13 @@ import (
 	"gatecamp/storage"
 )
 
+// What an order can be refused for; the errors say it in words, too.
+var (
+	ErrImmune = errors.New("the subject is immune")
+	// ErrNotStored means that the store is away, and that the order is none that can be held in process.
+	ErrNotStored = errors.New("the store is away")
+)
+
 // Order is a block that somebody wants.
 type Order struct {
 	Namespace enforcement.Namespace
@@ -26,7 +33,8 @@ type Order struct {
 	Evidence  string
 	Force     bool // for good although the scope is shared by many
 	By        storage.Author
-	// Whom is what is known of the subject's person, so that immune roles count; without it the subject itself is all that is known.
+	// Whom is what is known of the subject's person, so that immune roles count; without it the subject itself is all that is known. Of
+	// what a rule wants it is who set it off.
 	Whom enforcement.Actor
 }
 
@@ -58,7 +66,7 @@ type Change struct {
 func (g *Guard) sane(o *Order) error {
 	s := g.setup.Load()
 	if who := o.person(); s.Immune.Covers(o.Subject) || (who.User|who.Account != 0 && g.protects(s, &who)) {
-		return problem.Refusedf("%s is immune and cannot be blocked; nothing was changed", o.Subject)
+		return problem.Refusedf("%s is immune and cannot be blocked; nothing was changed", o.Subject).Because(ErrImmune)
 	}
 	if ns := uint64(o.Namespace); ns != 0 && ((o.Subject.Scope == enforcement.Member && o.Subject.Guild != ns) || (o.Subject.Scope == enforcement.Guild && o.Subject.ID != ns)) {
 		return problem.Refusedf("%s belongs to another guild than %s; nothing was changed", o.Subject, o.Namespace)
@@ -140,7 +148,7 @@ func (g *Guard) block(ctx context.Context, o *Order) (Change, error) {
 	}
 	if o.TTL == 0 {
 		return Change{}, problem.New(problem.Failed, fmt.Sprintf("the database cannot be written, so %s was not blocked for good; nothing was changed", o.Subject),
-			"block it for a while: that is held until the database is back").Because(err)
+			"block it for a while: that is held until the database is back").Because(errors.Join(ErrNotStored, err))
 	}
 	return g.hold(ctx, o), nil
 }
@@ -230,7 +238,10 @@ func (g *Guard) applied(o *Order, c *Change, before time.Time) {
 	e.Of(&o.Whom)
 	if e.Rule == "" {
 		e.Rule = "manual"
-	} else if r := g.setup.Load().Rule(e.Rule); r != nil {
+	} else if e.Guild == 0 {
+		e.Guild = o.Subject.Guild
+	}
+	if r := g.setup.Load().Rule(e.Rule); r != nil {
 		e.Severity = r.Severity
 	}
 	if !c.Block.Permanent() {
@@ -352,12 +363,13 @@ func (g *Guard) take(b enforcement.Block) {
 	g.takeLocked(&b)
 }
 
-func (g *Guard) takeLocked(b *enforcement.Block) {
+// takeLocked reports whether it was news.
+func (g *Guard) takeLocked(b *enforcement.Block) bool {
 	if g.loading > 0 {
 		g.meantime = append(g.meantime, *b)
 	}
 	if old := g.index.find(b.Namespace, &b.Subject); old != nil && old.revision >= b.Revision && old.block != 0 {
-		return
+		return false
 	}
 	if p, held := g.pending[pendingKey(b)]; held {
 		switch {
@@ -368,6 +380,7 @@ func (g *Guard) takeLocked(b *enforcement.Block) {
 		}
 	}
 	g.putLocked(b)
+	return true
 }
 
 func (g *Guard) putLocked(b *enforcement.Block) {
@@ -443,30 +456,44 @@ func (g *Guard) Refresh(ctx context.Context) (err error) {
 	return err
 }
 
+// mostFilled is how many changes are copied one by one; of more, the copies only learn that the database must be asked.
+const mostFilled = 100
+
 func (g *Guard) changes(ctx context.Context) (err error) {
 	defer wrap.Err(&err, "guard.changes")
 	g.mu.Lock()
 	last := g.last
 	g.mu.Unlock()
 	var rows []enforcement.Block
+	var stored []storage.Block
 	newest, err := g.p.Store.BlocksSince(ctx, last, func(row storage.Block) error {
 		b, err := blockOf(&row)
 		if err != nil {
 			g.malformed(ctx, &row, err)
 			return nil
 		}
-		rows = append(rows, b)
+		rows, stored = append(rows, b), append(stored, row)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	var news []int
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	for i := range rows {
-		g.takeLocked(&rows[i])
+		if g.takeLocked(&rows[i]) {
+			news = append(news, i)
+		}
 	}
 	g.last = max(g.last, newest)
+	g.mu.Unlock()
+	if len(news) <= mostFilled {
+		for _, i := range news { // whoever changed it may have no copies to write to, as consoles have not
+			g.copy(ctx, &stored[i])
+		}
+	} else if g.p.Copies != nil {
+		g.begin(ctx, newest, true)
+	}
 	return nil
 }
 

@@ -207,18 +207,17 @@ func (s *subject) count(now int64, t *enforcement.Tally) int {
 
 // exact keeps the newest times, as many as are needed.
 func exact(is, was []byte, now int64, t *enforcement.Tally) ([]byte, int) {
-	window := millis(t.Window)
-	for i := range len(was) / 4 {
-		if within(now, number(was, i), window) {
-			is = binary.LittleEndian.AppendUint32(is, number(was, i))
-		}
+	n, from := len(was)/4, 0
+	for from < n && !within(now, number(was, from), millis(t.Window)) {
+		from++
 	}
 	if t.Read {
-		return is, len(is) / 4
+		return is, n - from
 	}
-	if len(is)/4 >= t.Need {
-		is = is[len(is)-4*(t.Need-1):]
+	if n-from >= t.Need {
+		from = n - t.Need + 1
 	}
+	is = append(is, was[4*from:4*n]...)
 	is = binary.LittleEndian.AppendUint32(is, uint32(now))
 	return is, len(is) / 4
 }

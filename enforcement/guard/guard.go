@@ -188,6 +188,9 @@ func (g *Guard) taken(slot uint16) bool {
 	return false
 }
 
+// Immune names those who cannot be locked out, as the configuration in force says.
+func (g *Guard) Immune() enforcement.Immune { return g.setup.Load().Immune }
+
 // Attempt is what somebody wants to do.
 type Attempt struct {
 	Actor  enforcement.Actor

@@ -11,20 +11,17 @@ import (
 	"gatecamp/storage"
 )
 
-// faulty is a store that fails when it is told to.
-type faulty struct {
-	guard.Store
-	kind atomic.Pointer[string]
-}
+// fault is how something fails at the moment; empty: it does not.
+type fault struct{ kind atomic.Pointer[string] }
 
-func (f *faulty) fail(kind string) { f.kind.Store(&kind) }
+func (f *fault) fail(kind string) { f.kind.Store(&kind) }
 
-func (f *faulty) failing() bool { k := f.kind.Load(); return k != nil && *k != "" }
+func (f *fault) failing() bool { k := f.kind.Load(); return k != nil && *k != "" }
 
-// hang is how long a call to a store that hangs waits at most: the caller's deadline ends it before, but for those that write.
+// hang is how long a call to something that hangs waits at most: the caller's deadline ends it before, but for those that write.
 const hang = 60 * time.Millisecond
 
-func (f *faulty) fault(ctx context.Context) error {
+func (f *fault) err(ctx context.Context) error {
 	if !f.failing() {
 		return nil
 	}
@@ -41,9 +38,17 @@ func (f *faulty) fault(ctx context.Context) error {
 	}
 }
 
+// faulty is a store that fails when it is told to.
+type faulty struct {
+	guard.Store
+	fault fault
+}
+
+func (f *faulty) failing() bool { return f.fault.failing() }
+
 // Block satisfies storage.Blocks.
 func (f *faulty) Block(ctx context.Context, b storage.Block, by storage.Author) (storage.Block, storage.BlockChange, error) {
-	if err := f.fault(ctx); err != nil {
+	if err := f.fault.err(ctx); err != nil {
 		return storage.Block{}, 0, err
 	}
 	return f.Store.Block(ctx, b, by)
@@ -51,7 +56,7 @@ func (f *faulty) Block(ctx context.Context, b storage.Block, by storage.Author) 
 
 // ShortenBlock satisfies storage.Blocks.
 func (f *faulty) ShortenBlock(ctx context.Context, guild snowflake.ID, scope, value string, end time.Time, by storage.Author) (storage.Block, error) {
-	if err := f.fault(ctx); err != nil {
+	if err := f.fault.err(ctx); err != nil {
 		return storage.Block{}, err
 	}
 	return f.Store.ShortenBlock(ctx, guild, scope, value, end, by)
@@ -59,7 +64,7 @@ func (f *faulty) ShortenBlock(ctx context.Context, guild snowflake.ID, scope, va
 
 // Unblock satisfies storage.Blocks.
 func (f *faulty) Unblock(ctx context.Context, guild snowflake.ID, scope, value string, by storage.Author) (storage.Block, error) {
-	if err := f.fault(ctx); err != nil {
+	if err := f.fault.err(ctx); err != nil {
 		return storage.Block{}, err
 	}
 	return f.Store.Unblock(ctx, guild, scope, value, by)
@@ -67,7 +72,7 @@ func (f *faulty) Unblock(ctx context.Context, guild snowflake.ID, scope, value s
 
 // RefuseBlock satisfies storage.Blocks.
 func (f *faulty) RefuseBlock(ctx context.Context, b storage.Block, by storage.Author) error {
-	if err := f.fault(ctx); err != nil {
+	if err := f.fault.err(ctx); err != nil {
 		return err
 	}
 	return f.Store.RefuseBlock(ctx, b, by)
@@ -75,7 +80,7 @@ func (f *faulty) RefuseBlock(ctx context.Context, b storage.Block, by storage.Au
 
 // BlocksSince satisfies guard.Store.
 func (f *faulty) BlocksSince(ctx context.Context, revision int64, each func(storage.Block) error) (int64, error) {
-	if err := f.fault(ctx); err != nil {
+	if err := f.fault.err(ctx); err != nil {
 		return 0, err
 	}
 	return f.Store.BlocksSince(ctx, revision, each)
@@ -83,7 +88,7 @@ func (f *faulty) BlocksSince(ctx context.Context, revision int64, each func(stor
 
 // BlockStrikes satisfies guard.Store.
 func (f *faulty) BlockStrikes(ctx context.Context, guild snowflake.ID, scope, value, rule string, after time.Time) (int, error) {
-	if err := f.fault(ctx); err != nil {
+	if err := f.fault.err(ctx); err != nil {
 		return 0, err
 	}
 	return f.Store.BlockStrikes(ctx, guild, scope, value, rule, after)

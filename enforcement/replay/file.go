@@ -91,6 +91,7 @@ type Step struct {
 
 	Target string `json:"target"`
 	Kind   string `json:"kind"`
+	Bytes  string `json:"bytes"`
 
 	Config json.RawMessage `json:"config"`
 

@@ -1,14 +1,21 @@
 package replay_test
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"gatecamp/enforcement/guard"
 	"gatecamp/enforcement/replay"
+	"gatecamp/internal/secret"
 	"gatecamp/migrations"
+	"gatecamp/storage/postgres"
+	"gatecamp/storage/redis"
 	"gatecamp/storage/sqlite"
 )
 
@@ -52,36 +59,50 @@ func open(t *testing.T, from []byte) *sqlite.Store {
 	return db
 }
 
-func TestEveryScenarioGoesAsIsRight(t *testing.T) {
+func scenarios(t *testing.T) map[string]*replay.File {
+	t.Helper()
 	paths, err := filepath.Glob("../testdata/scenarios/*.json")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no scenarios: %v", err)
 	}
-	base := empty(t)
+	all := map[string]*replay.File{}
 	for _, path := range paths {
-		name := strings.TrimSuffix(filepath.Base(path), ".json")
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := replay.Read(raw, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[strings.TrimSuffix(filepath.Base(path), ".json")] = f
+	}
+	return all
+}
+
+func TestEveryScenarioHasItsNameAndCanFail(t *testing.T) {
+	for name, f := range scenarios(t) {
+		if f.ID != name || f.Title == "" {
+			t.Errorf("id %q in %s, title %q", f.ID, name, f.Title)
+		}
+		expectations := 0
+		for _, s := range f.Steps {
+			if s.Expect != nil && len(s.Expect.Right) > 0 {
+				expectations++
+			}
+		}
+		if expectations == 0 && f.RightBoot == "" {
+			t.Errorf("%s expects nothing, so it cannot fail", name)
+		}
+	}
+}
+
+// every runs every scenario on an engine of its own.
+func every(t *testing.T, on func(t *testing.T) replay.Engine) {
+	t.Helper()
+	for name, f := range scenarios(t) {
 		t.Run(name, func(t *testing.T) {
-			raw, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			f, err := replay.Read(raw, path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if f.ID != name || f.Title == "" {
-				t.Errorf("id %q in %s, title %q", f.ID, path, f.Title)
-			}
-			expectations := 0
-			for _, s := range f.Steps {
-				if s.Expect != nil && len(s.Expect.Right) > 0 {
-					expectations++
-				}
-			}
-			if expectations == 0 && f.RightBoot == "" {
-				t.Error("it expects nothing, so it cannot fail")
-			}
-			r, err := replay.Run(t.Context(), f, open(t, base))
+			r, err := replay.Run(t.Context(), f, on(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,6 +111,95 @@ func TestEveryScenarioGoesAsIsRight(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestEveryScenarioGoesAsIsRightOnSQLite(t *testing.T) {
+	base := empty(t)
+	every(t, func(t *testing.T) replay.Engine { return replay.Engine{Store: open(t, base)} })
+}
+
+// TestEveryScenarioGoesAsIsRightWithRedis looks at the copies at every check, since no stream is heard.
+func TestEveryScenarioGoesAsIsRightWithRedis(t *testing.T) {
+	address := os.Getenv("GATECAMP_TEST_REDIS_URL")
+	if address == "" {
+		t.Skip("GATECAMP_TEST_REDIS_URL is not set: no Redis to test against")
+	}
+	client, err := redis.Open(secret.New(address))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	base := empty(t)
+	for name, silent := range map[string]bool{"heard": false, "silent": true} {
+		t.Run(name, func(t *testing.T) {
+			every(t, func(t *testing.T) replay.Engine {
+				fleet := func() *redis.Fleet {
+					f := client.Fleet("replay-" + rand.Text())
+					t.Cleanup(func() {
+						if err := f.Drop(context.Background()); err != nil {
+							t.Error(err)
+						}
+					})
+					return f
+				}
+				copies := fleet()
+				return replay.Engine{Store: open(t, base), Copies: copies, Counts: func() guard.Counts { return fleet() }, Spoil: copies.Spoil, Silent: silent}
+			})
+		})
+	}
+}
+
+func TestEveryScenarioGoesAsIsRightOnPostgres(t *testing.T) {
+	address := os.Getenv("GATECAMP_TEST_POSTGRES_URL")
+	if address == "" {
+		t.Skip("GATECAMP_TEST_POSTGRES_URL is not set: no Postgres to test against")
+	}
+	base, err := postgres.Open(t.Context(), secret.New(address), postgres.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "test_" + strings.ToLower(rand.Text())
+	if _, err := base.SQL().ExecContext(t.Context(), `CREATE SCHEMA `+name); err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal("GATECAMP_TEST_POSTGRES_URL is not a URL")
+	}
+	q := u.Query()
+	q.Set("search_path", name)
+	q.Set("synchronous_commit", "off")
+	u.RawQuery = q.Encode()
+	db, err := postgres.Open(t.Context(), secret.New(u.String()), postgres.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = db.Close()
+		_, err := base.SQL().ExecContext(context.Background(), `DROP SCHEMA `+name+` CASCADE`)
+		if err := errors.Join(err, base.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := migrations.Up(t.Context(), db.SQL(), migrations.Postgres); err != nil {
+		t.Fatal(err)
+	}
+	// One schema for all: only what scenarios leave behind is taken away between them.
+	every(t, func(t *testing.T) replay.Engine {
+		tx, err := db.SQL().BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, statement := range []string{`SET LOCAL session_replication_role = replica`, `DELETE FROM block_history`, `DELETE FROM block`} {
+			if _, err := tx.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		return replay.Engine{Store: db}
+	})
 }
 
 func TestWhatIsNotRightIsSaidWithItsPlace(t *testing.T) {
@@ -115,7 +225,7 @@ func TestWhatIsNotRightIsSaidWithItsPlace(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := replay.Run(t.Context(), f, open(t, base))
+			r, err := replay.Run(t.Context(), f, replay.Engine{Store: open(t, base)})
 			if err != nil {
 				t.Fatal(err)
 			}

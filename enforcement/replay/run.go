@@ -45,7 +45,9 @@ var begin = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 type run struct {
 	names *names
 	clock atomic.Int64
+	on    *Engine
 	store *faulty
+	away  *away // in place of Redis
 	guard *guard.Guard
 	conf  enforcement.Config
 	raw   json.RawMessage
@@ -53,11 +55,13 @@ type run struct {
 	mu      sync.Mutex
 	events  map[string]int
 	applied []string // whom rules have newly blocked
-	silent  atomic.Bool
+	// breaches are events that are not as the table of attributes says.
+	breaches []string
+	silent   atomic.Bool
 }
 
 // Silent satisfies guard.Stream.
-func (r *run) Silent(time.Time) bool { return r.silent.Load() }
+func (r *run) Silent(time.Time) bool { return r.on.Silent || r.silent.Load() }
 
 // Run satisfies guard.Stream: scenarios have one process.
 func (r *run) Run(ctx context.Context, _ func(storage.BlockNews)) error {
@@ -77,14 +81,17 @@ func (r *run) emit(e enforcement.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events[e.Type.String()]++
+	if b := e.Breach(); b != "" && !slices.Contains(r.breaches, b) {
+		r.breaches = append(r.breaches, b)
+	}
 	if e.Type == enforcement.BlockApplied && e.Before.IsZero() && strings.HasPrefix(e.Actor, "rule:") {
 		r.applied = append(r.applied, r.names.back(e.Subject))
 	}
 }
 
-// Run runs a file on an empty store.
-func Run(ctx context.Context, f *File, store guard.Store) (*Result, error) {
-	r := &run{names: newNames(), store: &faulty{Store: store}, events: map[string]int{}, raw: f.Config}
+// Run runs a file on an empty engine.
+func Run(ctx context.Context, f *File, on Engine) (*Result, error) {
+	r := &run{names: newNames(), on: &on, store: &faulty{Store: on.Store}, away: &away{}, events: map[string]int{}, raw: f.Config}
 	r.clock.Store(begin.UnixMicro())
 	out := &Result{ID: f.ID, Boot: fine, Answers: []map[string]any{}, Failures: []string{}}
 	if err := r.boot(ctx, f.Config); err != nil {
@@ -119,6 +126,9 @@ func Run(ctx context.Context, f *File, store guard.Store) (*Result, error) {
 			}
 		}
 	}
+	for _, b := range r.breaches {
+		out.Failures = append(out.Failures, "an event is not as documented: "+b)
+	}
 	return out, nil
 }
 
@@ -128,7 +138,14 @@ func (r *run) boot(ctx context.Context, raw json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	g, err := guard.New(c, guard.Parts{Store: r.store, Stream: r, Emit: r.emit, Now: r.now})
+	parts := guard.Parts{Store: r.store, Stream: r, Emit: r.emit, Now: r.now}
+	if r.on.Copies != nil {
+		parts.Copies = copies{r.on.Copies, r.away}
+	}
+	if r.on.Counts != nil {
+		parts.Counts = counts{r.on.Counts(), r.away}
+	}
+	g, err := guard.New(c, parts)
 	if err != nil {
 		return err
 	}
@@ -343,24 +360,10 @@ func (r *run) check(s *Step) map[string]any {
 
 // fault makes something fail. What this engine does not have is skipped.
 func (r *run) fault(ctx context.Context, s *Step) (map[string]any, error) {
-	skipped := map[string]any{"skipped": "this engine has no " + s.Target}
+	skipped := map[string]any{"skipped": "this engine has no " + s.Target + ", or nothing of it is left"}
 	switch s.Target {
-	case "redis":
-		return skipped, nil
-	case "sql", "store":
-		if !slices.Contains([]string{"down", "timeout", "dropped", "restore"}, s.Kind) {
-			return nil, fmt.Errorf("%q does not happen to %s", s.Kind, s.Target)
-		}
-		if s.Kind != "restore" {
-			r.store.fail(s.Kind)
-			if s.Target == "store" {
-				r.silent.Store(true)
-			}
-			return map[string]any{}, nil
-		}
-		r.store.fail("")
-		r.silent.Store(false)
-		return map[string]any{}, errors.Join(r.guard.Refresh(ctx), r.guard.Flush(ctx))
+	case "redis", "sql", "store":
+		return r.outage(ctx, s)
 	case "counter":
 		_, sub, err := r.subject(s)
 		if err == nil {
@@ -368,12 +371,42 @@ func (r *run) fault(ctx context.Context, s *Step) (map[string]any, error) {
 		}
 		return map[string]any{}, err
 	case "entry", "membership", "cache":
-		if s.Kind == "evict" && !r.store.failing() {
-			return map[string]any{}, r.guard.Load(ctx)
+		switch {
+		case s.Kind == "corrupt" && r.on.Spoil != nil && !r.away.fault.failing():
+			return map[string]any{}, r.on.Spoil(ctx, s.Bytes)
+		case s.Kind == "evict" && !r.store.failing() && !r.away.fault.failing():
+			return map[string]any{}, errors.Join(r.on.evict(ctx), r.guard.Load(ctx))
 		}
 		return skipped, nil
 	}
 	return nil, fmt.Errorf("%q is nothing that fails", s.Target)
+}
+
+// outage makes a server fail, or brings it back; all of them, and the stream with them, if it is the store.
+func (r *run) outage(ctx context.Context, s *Step) (map[string]any, error) {
+	if !slices.Contains([]string{"down", "timeout", "dropped", "restore"}, s.Kind) {
+		return nil, fmt.Errorf("%q does not happen to %s", s.Kind, s.Target)
+	}
+	if s.Target == "redis" && r.on.Copies == nil {
+		return map[string]any{"skipped": "this engine has no redis"}, nil
+	}
+	kind := s.Kind
+	if kind == "restore" {
+		kind = ""
+	}
+	if s.Target != "sql" {
+		r.away.fault.fail(kind)
+	}
+	if s.Target != "redis" {
+		r.store.fault.fail(kind)
+	}
+	if s.Target == "store" || kind == "" {
+		r.silent.Store(kind != "")
+	}
+	if kind != "" || r.store.failing() {
+		return map[string]any{}, nil
+	}
+	return map[string]any{}, errors.Join(r.guard.Refresh(ctx), r.guard.Flush(ctx))
 }
 
 func (r *run) restart(ctx context.Context, s *Step) map[string]any {

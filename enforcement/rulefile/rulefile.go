@@ -380,3 +380,12 @@ func ParseDuration(text string) (time.Duration, error) {
 	more, err := ParseDuration(rest)
 	return d + more, err
 }
+
+// JSON is a file in JSON, as scenarios have it.
+func JSON(text []byte) ([]byte, error) {
+	raw, err := yaml.YAMLToJSON(text)
+	if err != nil {
+		return nil, fmt.Errorf("rule file as JSON: %w", err)
+	}
+	return raw, nil
+}
