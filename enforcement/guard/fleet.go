@@ -286,7 +286,10 @@ func (g *Guard) counted(ctx context.Context, now time.Time, tallies []enforcemen
 		g.stood.Add(1)
 		if g.counts.failed(now) {
 			g.p.Log.WarnContext(ctx, "rules cannot count and stand still", "error", err)
-			g.p.Emit(enforcement.Event{Type: enforcement.EvaluationFailed, At: now, FailMode: enforcement.Open, Error: "counters"})
+			g.p.Emit(enforcement.Event{
+				Type: enforcement.EvaluationFailed, At: now, FailMode: enforcement.Open, Error: "counters",
+				Reason: "the counters cannot be reached: rules that count stand still, blocks hold",
+			})
 		}
 		return nil
 	}
@@ -298,7 +301,7 @@ func (g *Guard) counted(ctx context.Context, now time.Time, tallies []enforcemen
 func (g *Guard) countsBack(now time.Time) {
 	if g.counts.mended() {
 		g.p.Emit(enforcement.Event{
-			Type: enforcement.Alert, At: now, Rule: "counting", Action: "counting_again",
+			Type: enforcement.Alert, At: now, Rule: "counters", Severity: 5, Action: "counting_again",
 			Reason: fmt.Sprintf("rules count again; %d incidents were not counted meanwhile", g.stood.Swap(0)),
 		})
 	}
