@@ -20,6 +20,7 @@
 //	kill · cut · shorten                   end the program at once, by SIGKILL · the call does not go on · half of the list that is answered is missing
 //	auth FILE|missing              what Auth says from now on
 //	fault NAME at=1 count=1 method=DELETE route=/…
+//	kicks ID MEMBER…                       a moderator removes members by hand
 //	give, take ID ROLE · join ID NAME · leave ID · delete-role ROLE · raise ROLE POSITION · permissions ROLE BITS · down · up · advance 1s
 //	auth-writes ID ROLE…           Alliance Auth writes the member's whole array
 //	two-factor · intents none · token TOKEN · guild ID     the bot, or its settings, are not as they should be
