@@ -92,6 +92,7 @@ type Scene struct {
 	bound      RoleSet // may be removed
 	tied       RoleSet // bound, also where Auth cannot be asked for the name now: blocks take them
 	immune     RoleSet
+	discords   RoleSet // that Discord itself manages, and @everyone
 	managed    RoleSet // bound, or proposed by name
 	privileged RoleSet
 	reach      RoleSet // below the bot's highest role, or unknown

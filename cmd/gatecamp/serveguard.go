@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"slices"
 	"time"
@@ -50,6 +51,15 @@ func (s *server) blockChanged(b enforcement.Block) {
 			h.keeper.BlockChanged(b)
 		}
 	}
+}
+
+// Contain satisfies guard.Container: the guild's own line does it, if this process keeps the guild.
+func (s *server) Contain(_ context.Context, guildID, member uint64, rule string) error {
+	h, known := s.house(snowflake.ID(guildID))
+	if !known {
+		return errors.New("this process does not keep the guild")
+	}
+	return h.keeper.Contain(snowflake.ID(member), rule)
 }
 
 // immuneOf says whom the settings call immune, for a process without a guard.
