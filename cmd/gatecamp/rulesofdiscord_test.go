@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -435,6 +436,40 @@ func TestEachBuiltInRuleIsSetOffByWhatPeopleDoInDiscord(t *testing.T) {
 	if text := g.board(); strings.Contains(text, "set off the rule") {
 		t.Errorf("the admin channel hears of what rules only observed:\n%s", text)
 	}
+	g.readAgain()
+}
+
+// readAgain has the process that serves read the rules file again, in each way that there is.
+func (g *ruledGuildAtWork) readAgain() {
+	g.t.Helper()
+	inForce := func() int { return strings.Count(g.said.String(), "rules are in force") }
+	more := func(known int) func() error {
+		return func() error {
+			if inForce() == known {
+				return errors.New("the rules were not read again")
+			}
+			return nil
+		}
+	}
+	known := inForce()
+	g.ok("rules", "reload").says("The rules are read again: 8 are known")
+	g.until(more(known))
+	known = inForce()
+	g.must(syscall.Kill(os.Getpid(), syscall.SIGHUP))
+	g.until(more(known))
+	known = inForce()
+	g.file("rules.yaml", limited+"  - {name: mine, on: [guild.member.join], action: {do: alert}}\n")
+	g.until(more(known))
+	g.must(g.s.Join(ruledGuild, discordtest.Arrival{ID: 7999}))
+	g.fired("mine")
+	g.file("rules.yaml", limited+"  - {name: mine, on: [guild.member.join], action: {do: explode}}\n")
+	g.until(func() error {
+		if text := g.board(); !strings.Contains(text, "rules[1].action.do") {
+			return fmt.Errorf("the admin channel does not hear of the mistake:\n%s", text)
+		}
+		return nil
+	})
+	g.run("rules", "reload").exits(exitUsage).says("rules[1].action.do")
 }
 
 func TestARuleThatIsSwitchedOnDoesWhatItSaysWithinASecondAndTellsTheAdmins(t *testing.T) {
