@@ -80,6 +80,11 @@ const (
 
 // askOwner has the process that acts do something, tells how it goes, and prints what came of it. A console that dies meanwhile harms nothing.
 func (s *session) askOwner(ctx context.Context, kind string, args orderArgs) error {
+	return s.ask(ctx, kind, args)
+}
+
+// ask is askOwner for what is no run.
+func (s *session) ask(ctx context.Context, kind string, args any) error {
 	data, err := json.Marshal(args)
 	if err != nil {
 		return err

@@ -62,6 +62,10 @@ func rightText(r audit.Right) string {
 		return "stop everything that changes Discord, and let it go on"
 	case audit.RightGrant:
 		return "give and take rights"
+	case audit.RightBlock:
+		return "keep people out of one server, and let them in again"
+	case audit.RightBlockGlobal:
+		return "keep people out of every server, besides gatecamp.block"
 	}
 	return ""
 }

@@ -129,7 +129,7 @@ func eveTime(t time.Time) string {
 const redacted = "[REDACTED]"
 
 // harmless are the flags whose values may stand in the record; free text and files may not.
-var harmless = []string{"action", "limit", "member", "run", "since", "yes", "json", "csv", "once", "dry-run", "gates", "guild", "all-proposed", "guarded", "group", "state", "expires", "single-use"}
+var harmless = []string{"action", "also", "block", "duration", "everywhere", "force", "scope", "limit", "member", "run", "since", "yes", "json", "csv", "once", "dry-run", "gates", "guild", "all-proposed", "guarded", "group", "state", "expires", "single-use"}
 
 // redactArgs is a command's arguments as the record may keep them: known flags, and arguments that are ids or digests.
 func redactArgs(cmd *cobra.Command, args []string) string {

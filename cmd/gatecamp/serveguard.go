@@ -109,8 +109,16 @@ func enforcementOf(cfg *config.Config) enforcement.Config {
 	return c
 }
 
+// enforcementMode is what the settings say about enforcement in a guild.
+func enforcementMode(cfg *config.Config, guild snowflake.ID) enforcement.Mode {
+	c := enforcementOf(cfg)
+	return c.ModeIn(uint64(guild))
+}
+
 // immune reports whether somebody owns the guild, or is a superuser of an Auth that is trusted. Without a guild every guild counts.
 func (s *server) immune(a enforcement.Actor) bool {
+	written := s.cfg.Enforcement()
+	superusers := s.cfg.TrustSuperusers || written != nil && written.Immune.Superusers
 	for _, t := range s.present() {
 		for _, h := range t.all() {
 			if a.Guild != 0 && uint64(h.id) != a.Guild {
@@ -119,7 +127,7 @@ func (s *server) immune(a enforcement.Actor) bool {
 			if a.User != 0 && uint64(h.live.Owner()) == a.User {
 				return true
 			}
-			if s.cfg.TrustSuperusers && isSuperuser(h.directory(), &a) {
+			if superusers && isSuperuser(h.directory(), &a) {
 				return true
 			}
 		}

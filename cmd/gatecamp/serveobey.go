@@ -72,8 +72,11 @@ type obedience struct {
 	out, beside bytes.Buffer
 }
 
-// do finds or makes the run that was asked for, waits for its end and prints it.
+// do finds or makes the run that was asked for, waits for its end and prints it; what is no run is done at once.
 func (o *obedience) do(ctx context.Context) error {
+	if o.command.Kind == askBlock {
+		return o.keepOut(ctx)
+	}
 	var args orderArgs
 	if err := json.Unmarshal(o.command.Args, &args); err != nil {
 		return problem.New(problem.Usage, "the serving process does not understand what was asked; nothing was done", "use the same version of gatecamp for both").Because(err)
