@@ -15,7 +15,7 @@ type Kind int
 // The kinds of action. The order is the order in which a member's actions are performed.
 const (
 	RemoveRole   Kind = iota + 1 // take one role away
-	Contain                      // take one privileged role from a moderator gone wrong, managed or not
+	Contain                      // take one privileged role from a moderator gone wrong, managed or not; it draws on no brake
 	KickMember                   // remove the member from the guild; nothing can bring them back but an invite
 	BanMember                    // remove them and keep them out
 	GiveRoleBack                 // undo of RemoveRole, for undo only

@@ -16,6 +16,7 @@ const (
 	LayerProtected                    // an operator protects the member
 	LayerBot                          // bots are reported
 	LayerBlock                        // the member is blocked: needs no Auth, knows no grace
+	LayerContain                      // a rule of enforcement wants the member contained: needs no Auth, and is asked for by itself
 	LayerHealth                       // Auth cannot be believed
 	LayerGrace                        // something was put off
 	LayerOverride                     // an operator decided about this member
@@ -26,7 +27,7 @@ const (
 	LayerAccess                       // entitled, nothing wrong
 )
 
-var layerNames = [...]string{"", "untouchable", "protected", "bot", "block", "health", "grace", "override", "run", "group", "state", "default", "access"}
+var layerNames = [...]string{"", "untouchable", "protected", "bot", "block", "contain", "health", "grace", "override", "run", "group", "state", "default", "access"}
 
 func (l Layer) String() string { return layerNames[l] }
 
@@ -55,6 +56,7 @@ type Decision struct {
 	Privileged  RoleSet // those of Remove that are privileged: they have a budget of their own
 	Alarming    RoleSet // privileged roles held on a finding, managed or not
 	Kick, Ban   bool    // would be asked of Discord
+	Contain     RoleSet // privileged roles that would be taken whatever they stand for: of a containment alone
 	SingleUse   bool    // decided by an override that is used up by this
 }
 
@@ -75,7 +77,9 @@ func (d *Decision) Alerts() []Alert {
 }
 
 // Acts reports whether anything would be asked of Discord.
-func (d *Decision) Acts() bool { return d.Kick || d.Ban || !d.Remove.Empty() }
+func (d *Decision) Acts() bool {
+	return d.Kick || d.Ban || !d.Remove.Empty() || !d.Contain.Empty()
+}
 
 // Decide says what should change for a member: it walks the layers and stops at the first that applies.
 func Decide(f Facts, c Class, p *Policy) Decision { return decide(&f, c, p, nil) }

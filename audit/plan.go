@@ -22,18 +22,20 @@ const (
 	Roster                        // the member list is not proven to be complete
 	NothingWanted                 // Auth gives nobody any role: that is an outage, not a plan
 	Outage                        // Discord does not show the guild to its bots now, whatever REST answers
+	Contained                     // another member was contained less than ContainEvery ago, or several are to be contained at once
 	Fight                         // this role of this member was removed again and again, and somebody gives it back each time
 	gates
 )
 
 func (g Gate) String() string {
-	return [...]string{"", "lock", "pause", "dry_run", "roster", "nothing_wanted", "outage", "fight"}[g]
+	return [...]string{"", "lock", "pause", "dry_run", "roster", "nothing_wanted", "outage", "contained", "fight"}[g]
 }
 
 // Gates says which switches stand how.
 type Gates struct {
 	Locked, Paused, DryRun bool
 	Outage                 bool
+	Contained              snowflake.ID         // who was contained within ContainEvery; zero: nobody
 	Fights                 map[Holding]struct{} // which roles of which members nobody removes for now
 	// KicksLocked and StripsLocked: the acknowledged policy did not contain this kind of action. Blocks are outside this: they need
 	// the lock released, nothing more.
@@ -53,6 +55,12 @@ func (g Gates) fights(a Action) bool {
 	}
 	_, is := g.Fights[Holding{a.Member, a.Role}]
 	return is
+}
+
+// contains reports whether the rest between containments holds the action: of all in the plan only one member can be contained.
+func (g Gates) contains(a Action, actions []Action) bool {
+	return a.Kind == Contain && (g.Contained != 0 && g.Contained != a.Member ||
+		slices.ContainsFunc(actions, func(b Action) bool { return b.Kind == Contain && b.Member != a.Member }))
 }
 
 // locks reports whether the acknowledgement does not cover this kind of action.
@@ -140,6 +148,9 @@ func MakePlan(guild snowflake.ID, decisions []Decision, p Population, l Limits, 
 	plan.Actions = make([]Planned, len(actions))
 	for i, a := range actions {
 		plan.Actions[i] = Planned{Action: a, Key: a.Key(plan.Digest, guild), Held: h.of(a)}
+		if g.contains(a, actions) {
+			plan.Actions[i].Held = append([]By{{Gate: Contained}}, plan.Actions[i].Held...)
+		}
 		if g.fights(a) {
 			plan.Actions[i].Held = append([]By{{Gate: Fight}}, plan.Actions[i].Held...)
 		}
@@ -188,7 +199,7 @@ func (p *Plan) HeldCounts() map[string]int {
 func actionsOf(decisions []Decision, p *Population) []Action {
 	n := 0
 	for i := range decisions {
-		n += decisions[i].Remove.Len() + 1
+		n += decisions[i].Remove.Len() + decisions[i].Contain.Len() + 1
 	}
 	actions := make([]Action, 0, n)
 	for i := range decisions {
@@ -203,6 +214,9 @@ func actionsOf(decisions []Decision, p *Population) []Action {
 				a.Budget = PrivilegedBudget
 			}
 			actions = append(actions, a)
+		}
+		for role := range d.Contain.All() {
+			actions = append(actions, Action{Kind: Contain, Member: d.Member, Role: p.Roles[role].ID})
 		}
 		switch {
 		case d.Ban:
@@ -307,7 +321,7 @@ func (h *holder) list(a Action) (held []By) {
 		held = append(held, By{Gate: Lock})
 	}
 	held = append(held, h.gates...)
-	if !h.wanted && a.Budget != BlockBudget {
+	if !h.wanted && a.Budget != BlockBudget && a.Kind != Contain {
 		held = append(held, By{Gate: NothingWanted})
 	}
 	for _, by := range draws(a) {

@@ -52,6 +52,9 @@ func (s *Scene) sortRoles(names *roleNames) roleKinds {
 		if everyone || has(exempt, r.ID) {
 			names.kept = names.kept.With(i)
 		}
+		if r.Managed || everyone {
+			s.discords = s.discords.With(i)
+		}
 		if r.Managed {
 			kinds.untouchable = kinds.untouchable.With(i)
 		}

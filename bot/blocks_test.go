@@ -1,12 +1,15 @@
 package bot
 
 import (
+	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 
 	"github.com/disgoorg/snowflake/v2"
 
 	"gatecamp/audit"
+	"gatecamp/audit/reconcile"
 	"gatecamp/enforcement"
 )
 
@@ -53,6 +56,28 @@ func TestWhomAChangedBlockIsAboutIsLookedAtAtOnce(t *testing.T) {
 		}
 		if len(seen) != 2 || !seen[1] || !seen[2] {
 			t.Errorf("looked at %v, want 1 and 2", seen)
+		}
+	})
+}
+
+func TestWhoIsToBeContainedIsContainedOneAfterAnotherAndFailuresAreTold(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.begin()
+		w.settled()
+		w.mu.Lock()
+		w.noContain = errors.New("no way")
+		w.mu.Unlock()
+		for _, id := range []snowflake.ID{7, 8} {
+			if err := w.guild.Contain(id, "anti-nuke"); err != nil {
+				t.Error(err)
+			}
+		}
+		synctest.Wait()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		want := []reconcile.Contain{{Member: 7, Rule: "anti-nuke"}, {Member: 8, Rule: "anti-nuke"}}
+		if !slices.Equal(w.contained, want) || !slices.Equal(w.details, []string{"7 anti-nuke", "8 anti-nuke"}) || len(w.reports) != 2 {
+			t.Errorf("contained %v, told %v and %d reports", w.contained, w.details, len(w.reports))
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -227,7 +228,7 @@ func (b *Board) Looked(r *reconcile.Report) {
 func (b *Board) Trouble(_ snowflake.ID, code, detail string) {
 	b.with(func() {
 		key := code
-		if code == TroubleFight || code == TroubleRejoins || code == TroubleRule { // each is another one
+		if slices.Contains([]string{TroubleFight, TroubleRejoins, TroubleContain, TroubleRule}, code) { // each is another one
 			key += detail
 		}
 		now, before := time.Now(), b.repeats[key]

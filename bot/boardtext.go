@@ -75,6 +75,9 @@ func (b *Board) lines(r *reconcile.Report) (alerts, others []boardLine) {
 	if r == nil || r.Look == nil || r.Look.Scene == nil {
 		return nil, nil
 	}
+	if r.Contain != nil {
+		return []boardLine{b.contained(r)}, nil
+	}
 	scene := r.Look.Scene
 	var told []snowflake.ID // of alerts
 	for i := range r.Decisions {
@@ -104,6 +107,29 @@ func (b *Board) lines(r *reconcile.Report) (alerts, others []boardLine) {
 		others = append(others, boardLine{member: o.Action.Member, main: mainOf(scene.Auth, o.Action.Member), text: b.outcome(scene, o)})
 	}
 	return alerts, others
+}
+
+// contained says who was to be contained on the word of which rule, what was taken, and why no more.
+func (b *Board) contained(r *reconcile.Report) boardLine {
+	p, d := b.cfg.Printer(), &r.Decisions[0]
+	line := boardLine{member: r.Contain.Member, main: mainOf(r.Look.Scene.Auth, r.Contain.Member), at: time.Now()}
+	what := b.cameTo(r, d)
+	switch {
+	case d.Layer != audit.LayerContain:
+		why := []string{p.Layer(d.Layer, "")}
+		for reason := range d.Reasons.All() {
+			why = append(why, p.Reason(reason))
+		}
+		what = p.T(i18n.BoardSpared, i18n.Args{"Why": strings.Join(why, "; ")})
+	case len(r.Plan.Actions) == 0:
+		what = p.T(i18n.BoardNoPrivilege)
+	}
+	if !d.Unreachable.Empty() {
+		names, _ := roleNames(r.Look.Scene.Guild.Roles, d.Unreachable)
+		what += " " + p.T(i18n.BoardOutOfReach, i18n.Args{"Roles": p.List(names)})
+	}
+	line.text = p.T(i18n.BoardContain, i18n.Args{"Rule": inert(r.Contain.Rule), "What": what})
+	return line
 }
 
 // cameTo says what was done at once about an alarming finding, or why nothing was.
@@ -171,6 +197,14 @@ func (b *Board) trouble(code, detail string, again int) boardLine {
 	text := inert(code)
 	if known {
 		text = b.cfg.Printer().T(key)
+	}
+	if code == TroubleContain {
+		var l boardLine
+		var rule string
+		if _, err := fmt.Sscan(detail, &l.member, &rule); err == nil {
+			l.text = b.cfg.Printer().T(i18n.BoardContainFailed, i18n.Args{"Rule": inert(rule)})
+			return l
+		}
 	}
 	if code == TroubleRejoins {
 		var l boardLine

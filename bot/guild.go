@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gatecamp/audit"
+	"gatecamp/audit/reconcile"
 	"gatecamp/storage"
 )
 
@@ -24,9 +25,10 @@ type Guild struct {
 	count   *counters
 	entries *explained
 
-	wake   chan struct{} // something came into the inbox
-	reach  chan struct{} // the bot's place may have changed
-	blocks blockNews
+	wake     chan struct{} // something came into the inbox
+	reach    chan struct{} // the bot's place may have changed
+	blocks   blockNews
+	contains chan reconcile.Contain
 
 	mu         sync.Mutex
 	privileged map[snowflake.ID]struct{}  // roles that the policy names
@@ -38,7 +40,8 @@ func New(cfg Config) *Guild {
 	cfg = cfg.withDefaults()
 	g := &Guild{
 		cfg: cfg, in: intake{bound: max(heardFewest, 2*cfg.Bound)}, box: newInbox(cfg), wait: &waiting{ids: map[snowflake.ID]struct{}{}}, count: newCounters(), entries: newExplained(cfg.Bound), fights: map[audit.Action]time.Time{},
-		wake: make(chan struct{}, 1), reach: make(chan struct{}, 1),
+		contains: make(chan reconcile.Contain, mostContains),
+		wake:     make(chan struct{}, 1), reach: make(chan struct{}, 1),
 	}
 	g.runner, g.heal = newRunner(g), newHealer(g)
 	return g
@@ -62,6 +65,7 @@ func (g *Guild) Run(ctx context.Context) error {
 	work.Go(func() error { return g.runner.work(ctx) })
 	work.Go(func() error { return g.heal.work(ctx) })
 	work.Go(func() error { return g.watch(ctx) })
+	work.Go(func() error { return g.containAll(ctx) })
 	return g.why(stop, work.Wait())
 }
 

@@ -202,7 +202,7 @@ func (g *Guild) look(ctx context.Context, b batch) error {
 		return nil
 	case ctx.Err() != nil:
 		return nil
-	case errors.Is(err, storage.ErrFenced):
+	case isFenced(err):
 		return err
 	case errors.Is(err, errSlow):
 		g.trouble(TroubleSlow, counted(len(b.ids), "member"))
@@ -220,6 +220,9 @@ func (g *Guild) look(ctx context.Context, b batch) error {
 	g.retry(b.ids, b.tries+1, backoff(b.tries), now)
 	return nil
 }
+
+// isFenced reports whether this process must stop acting.
+func isFenced(err error) bool { return errors.Is(err, storage.ErrFenced) }
 
 // slowAgain is when members who could not be read are tried again, if the look at everybody has not come by then.
 const slowAgain = time.Minute

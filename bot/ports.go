@@ -27,6 +27,8 @@ type Line interface {
 	BlockedPresent(ctx context.Context, guilds reconcile.LiveGuilds) ([]snowflake.ID, error)
 	// IsBlocked says what is known in process; it waits for nobody.
 	IsBlocked(member snowflake.ID) bool
+	// Contain takes every privileged role from one member, under gates and a rest of its own.
+	Contain(ctx context.Context, c reconcile.Contain, guilds reconcile.LiveGuilds, w reconcile.Writer) (*reconcile.Report, error)
 	DiscordIDs(ctx context.Context, sub enforcement.Subject) ([]snowflake.ID, error)
 }
 
@@ -80,6 +82,7 @@ const (
 	TroubleGaveUp   = "gave_up"               // what was to be done to a member failed too often; it is left to the next event or sweep
 	TroubleFight    = "fight"                 // somebody gives back what we take; both stopped for that member and role
 	TroubleRejoins  = "blocked_rejoins"       // a blocked member comes back again and again; each time another one
+	TroubleContain  = "contain_failed"        // somebody was to be contained and it went wrong; each time another one
 	TroubleAuditLog = "audit_log"             // Discord's audit log could not be read; who granted a role may be unknown
 	TroubleStore    = "store"                 // our own database cannot be written; nothing is done until it can
 	TroubleEntries  = "audit_entries_missing" // many role changes come without an entry in the audit log

@@ -39,31 +39,33 @@ type world struct {
 	stop  context.CancelFunc
 	ended chan error
 
-	mu       sync.Mutex
-	members  map[snowflake.ID]audit.RoleSet
-	roles    []audit.Role
-	complete bool
-	looks    []lookedAt
-	sweeps   []storage.Run
-	reads    int // of everybody
-	orders   int64
-	runs     map[int64]storage.Run
-	findings []storage.Finding
-	grants   []storage.RoleGrant
-	memory   map[string][]byte
-	entries  []audit.Event // the audit log
-	after    []snowflake.ID
-	policy   storage.Policy
-	paused   bool
-	locked   bool
-	reach    string
-	drift    string
-	blocked  []snowflake.ID
-	told     []string // codes of trouble
-	details  []string
-	reports  []*reconcile.Report
-	runsTold []string
-	recovers int
+	mu        sync.Mutex
+	members   map[snowflake.ID]audit.RoleSet
+	roles     []audit.Role
+	complete  bool
+	looks     []lookedAt
+	sweeps    []storage.Run
+	reads     int // of everybody
+	orders    int64
+	runs      map[int64]storage.Run
+	findings  []storage.Finding
+	grants    []storage.RoleGrant
+	memory    map[string][]byte
+	entries   []audit.Event // the audit log
+	after     []snowflake.ID
+	policy    storage.Policy
+	paused    bool
+	locked    bool
+	reach     string
+	drift     string
+	blocked   []snowflake.ID
+	contained []reconcile.Contain
+	noContain error
+	told      []string // codes of trouble
+	details   []string
+	reports   []*reconcile.Report
+	runsTold  []string
+	recovers  int
 
 	// What a look, a sweep or a read is to do; nil: nothing, at once.
 	onLook  func(ctx context.Context, ids []snowflake.ID) (*reconcile.Report, error)
@@ -296,6 +298,14 @@ func (s *stubLine) IsBlocked(member snowflake.ID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Contains(w.blocked, member)
+}
+
+func (s *stubLine) Contain(_ context.Context, c reconcile.Contain, _ reconcile.LiveGuilds, _ reconcile.Writer) (*reconcile.Report, error) {
+	w := (*world)(s)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.contained = append(w.contained, c)
+	return &reconcile.Report{Contain: &c}, w.noContain
 }
 
 func (s *stubLine) DiscordIDs(_ context.Context, sub enforcement.Subject) ([]snowflake.ID, error) {

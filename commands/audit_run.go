@@ -81,7 +81,7 @@ func (x *call) mayAct(ctx context.Context) error {
 		return refuse(o.Code(), x.T(i18n.AuditLocked), x.T(i18n.AuditLockedCure))
 	case audit.Pause:
 		return refuse(o.Code(), x.T(i18n.AuditPaused, i18n.Args{"By": whoWords(o.Pause.Actor), "At": stamp(o.Pause.At), "Reason": plain(o.Pause.Reason)}), x.T(i18n.AuditPausedCure))
-	case audit.DryRun, audit.Roster, audit.NothingWanted, audit.Outage, audit.Fight:
+	case audit.DryRun, audit.Roster, audit.NothingWanted, audit.Outage, audit.Contained, audit.Fight:
 	}
 	return nil
 }

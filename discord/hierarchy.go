@@ -102,7 +102,7 @@ func permissions(g audit.Guild, set audit.RoleSet) (p audit.Permissions) {
 }
 
 // beyond says why an action would never be allowed, before it is tried: the code of an outcome, or empty. What is hard-coded here is
-// the last thing that stands before a write: the owner is not kicked, the bot itself and roles that Discord manages are not touched.
+// the last thing that stands before a write: the owner is neither kicked nor contained, no bot is contained, the bot itself and roles that Discord manages are not touched.
 func (m *mirror) beyond(a audit.Action, held []snowflake.ID) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -120,9 +120,28 @@ func (m *mirror) beyond(a audit.Action, held []snowflake.ID) string {
 		return m.memberBeyond(a.Member, held, h, audit.KickMembers)
 	case audit.BanMember:
 		return m.memberBeyond(a.Member, held, h, audit.BanMembers)
-	case audit.Contain, audit.GiveRoleBack:
+	case audit.Contain:
+		if code := m.neverContained(a.Member); code != "" {
+			return code
+		}
+		return m.roleBeyond(a.Role, h)
+	case audit.GiveRoleBack:
 	}
 	return codeUnknownKind
+}
+
+// neverContained says why nobody may contain the member: the owner and bots keep what they have, whoever asks.
+func (m *mirror) neverContained(member snowflake.ID) string {
+	r, here := m.members[member]
+	switch {
+	case m.guild.Owner == 0:
+		return codeOwnerUnknown
+	case member == m.guild.Owner:
+		return codeOwner
+	case here && r.set&rowBot != 0:
+		return codeBot
+	}
+	return ""
 }
 
 func (m *mirror) roleBeyond(role snowflake.ID, h Hierarchy) string {

@@ -34,6 +34,7 @@ func TestTheUntouchableAreNeverTouched(t *testing.T) {
 				}
 			}
 			a := someMember(id, held[id]...)
+			a.User.Bot = id == 104
 			m.put(&a, false)
 		}
 		a := audit.Action{
@@ -46,7 +47,9 @@ func TestTheUntouchableAreNeverTouched(t *testing.T) {
 		}
 		top := topOf(roles, held[someBot])
 		switch {
-		case a.Kind == audit.RemoveRole:
+		case a.Kind == audit.Contain && (a.Member == owner || owner == 0 || a.Member == 104):
+			t.Errorf("%v may be sent; the owner is %d, 104 is a bot", a, owner)
+		case a.Kind == audit.RemoveRole || a.Kind == audit.Contain:
 			if a.Role < 1 || a.Role > 8 || roles[a.Role-1].Managed || !under(roles[a.Role-1], top) {
 				t.Errorf("%v may be sent, with the bot at %+v and roles %+v", a, top, roles)
 			}

@@ -65,13 +65,16 @@ func (g *Guild) Reserve(ctx context.Context, o Offer) (_ *Slot, err error) {
 // together is how many of the actions, from the first on, one write of all roles can do.
 func (g *Guild) together(o Offer) (n int) {
 	for _, a := range o.Actions {
-		if a.Kind != audit.RemoveRole || a.Member != o.Actions[0].Member || n > 0 && g.beyond(a) != "" {
+		if !takesRole(a.Kind) || a.Member != o.Actions[0].Member || n > 0 && g.beyond(a) != "" {
 			break
 		}
 		n++
 	}
 	return n
 }
+
+// takesRole reports whether the kind takes one role, and nothing else.
+func takesRole(k audit.Kind) bool { return k == audit.RemoveRole || k == audit.Contain }
 
 // ways are the endpoints that can do the first action, the better one first: a role by itself while that bucket has room, all roles
 // at once for several, and each in place of the other when the bucket is used up.
@@ -133,7 +136,7 @@ func (s *Slot) Do(ctx context.Context, actions []audit.Action, reason string) []
 	switch {
 	case s.array:
 		done = w.array(send)
-	case send[0].Kind == audit.RemoveRole:
+	case takesRole(send[0].Kind):
 		done = []audit.Outcome{w.role(send[0])}
 	default:
 		done = []audit.Outcome{w.remove(send[0])}
@@ -209,8 +212,8 @@ func forbidden(code string) bool {
 
 // subjectOf is what a refusal of the action is about: a role whoever holds it, or one member's removal.
 func subjectOf(a audit.Action) audit.Action {
-	if a.Kind == audit.RemoveRole {
-		return audit.Action{Kind: a.Kind, Role: a.Role}
+	if takesRole(a.Kind) {
+		return audit.Action{Kind: audit.RemoveRole, Role: a.Role}
 	}
 	return audit.Action{Kind: a.Kind, Member: a.Member}
 }
@@ -235,7 +238,7 @@ const againWithin = time.Minute
 // lookAgain looks at what was done once more when Auth had time to write over it.
 func (g *Guild) lookAgain(done []audit.Outcome, o Offer) {
 	done = slices.DeleteFunc(slices.Clone(done), func(d audit.Outcome) bool {
-		return d.Action.Kind != audit.RemoveRole || d.Result != audit.Done && d.Result != audit.Collateral
+		return !takesRole(d.Action.Kind) || d.Result != audit.Done && d.Result != audit.Collateral
 	})
 	if len(done) == 0 {
 		return
@@ -288,7 +291,7 @@ func failure(a audit.Action, err error, sent bool) audit.Outcome {
 	switch {
 	case rest.IsJSONErrorCode(err, rest.JSONErrorCodeUnknownMember, rest.JSONErrorCodeUnknownUser):
 		o.Result, o.Code = audit.Gone, codeLeft
-	case rest.IsJSONErrorCode(err, rest.JSONErrorCodeUnknownRole) && a.Kind == audit.RemoveRole:
+	case rest.IsJSONErrorCode(err, rest.JSONErrorCodeUnknownRole) && takesRole(a.Kind):
 		o.Result, o.Code = audit.AlreadySo, codeRoleUnknown
 	case o.Code == codeNotSent && !sent || errors.Is(err, context.Canceled) && !sent && o.Code == codeNotSent:
 		o.Result = audit.NotTried

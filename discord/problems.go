@@ -32,6 +32,7 @@ const (
 	codeNobody       = "no_member"
 	codeSelf         = "the_bot_itself"
 	codeOwner        = "the_owner"
+	codeBot          = "a_bot"
 	codeOwnerUnknown = "owner_unknown"
 	codeEveryone     = "everyone_role"
 	codeManaged      = "managed_role"
@@ -67,6 +68,7 @@ var words = map[string][2]string{
 	codeOwner:                  {"it is the owner of the guild, who cannot be removed", ""},
 	codeOwnerUnknown:           {"nobody knows who the owner is, so nobody was removed", "wait until Discord shows the guild again"},
 	codeEveryone:               {"everybody has this role", ""},
+	codeBot:                    {"it is a bot, and bots are never contained", ""},
 	codeManaged:                {"Discord itself manages the role", ""},
 	codeRoleUnknown:            {"the guild has no such role any more", ""},
 	codeRoleAbove:              {"the role is above the bot's highest role", "drag the bot's role above it in the server's settings, Roles"},

@@ -108,7 +108,7 @@ func (w *write) readBack(a audit.Action) audit.Outcome {
 	defer end()
 	_, now, err := w.g.look(ctx, w.member)
 	o := audit.Outcome{Action: a, Result: audit.Done}
-	removes := a.Kind != audit.RemoveRole
+	removes := !takesRole(a.Kind)
 	switch {
 	case errors.Is(err, ErrNotMember) && removes:
 	case errors.Is(err, ErrNotMember):

@@ -136,6 +136,7 @@ func (s *story) verbs() map[string]struct {
 		"forged":      {2, s.forged},
 		"press-twice": {2, s.pressTwice},
 		"found":       {3, s.found},
+		"goes-by":     {2, s.goesBy},
 		"disk":        {1, s.disk},
 		"canaries":    {0, func([]string) error { return s.canaries() }},
 	}

@@ -95,6 +95,8 @@ type Actions interface {
 	// Reversals lists, by member and role, which roles were removed at least so many times since the instant: removals that were done,
 	// also where they did not take.
 	Reversals(ctx context.Context, guild snowflake.ID, since time.Time, times int) ([]Reversal, error)
+	// ActionsSince lists what was intended of a kind after the instant, oldest first.
+	ActionsSince(ctx context.Context, guild snowflake.ID, kind string, after time.Time) ([]Action, error)
 	// MemberActions lists what was ever intended for a member, newest first.
 	MemberActions(ctx context.Context, guild, member snowflake.ID, page Page) ([]Action, error)
 }

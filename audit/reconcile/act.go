@@ -163,7 +163,7 @@ func (e *Engine) intend(ctx context.Context, r *Report, a audit.Planned, fresh s
 		}
 		stored, err := db.Intend(ctx, e.cfg.Fence, storage.Action{
 			Guild: e.cfg.Guild, Run: r.Run.ID, Plan: r.Plan.Digest, Key: a.Key, Member: a.Member, Kind: a.Kind.String(), Role: a.Role,
-			Budget: storedBudget(a.Budget), Live: r.unasked(), Actor: r.Run.Order.Actor, Intended: e.now(),
+			Budget: storedBudget(a.Action), Live: r.unasked(), Actor: r.Run.Order.Actor, Intended: e.now(),
 		})
 		id = stored.ID
 		return err
@@ -212,6 +212,11 @@ func (e *Engine) settle(ctx context.Context, r *Report, a intended, o audit.Outc
 		}
 		if err := e.note(ctx, db, r, a.Planned, o.Result, o.Code); err != nil {
 			return err
+		}
+		if a.Kind == audit.Contain && o.Result == audit.Done {
+			if err := e.keepInverse(ctx, db, r, a.Planned); err != nil {
+				return err
+			}
 		}
 		// What went though nobody named it is said aloud, and what gives it back is kept.
 		for _, role := range o.Lost() {
@@ -301,7 +306,9 @@ func (e *Engine) lookAgain(ctx context.Context, r *Report, id snowflake.ID, guil
 		return s, err
 	}
 	f := s.look.Scene.Facts(member)
-	s.decision = audit.Decide(f, audit.Classify(f), &s.look.Policy)
+	if s.decision = audit.Decide(f, audit.Classify(f), &s.look.Policy); r.Contain != nil {
+		s.decision = audit.Containment(f)
+	}
 	if s.decision.SingleUse {
 		s.override = s.look.overrides[id].ID
 	}
@@ -351,7 +358,7 @@ func (e *Engine) stillRight(ctx context.Context, db storage.Roles, r *Report, a 
 	if r.unasked() && s.look.realtime(&s.decision) != audit.RealtimeAct {
 		return audit.NotTried, "now_" + s.decision.Category.String(), nil
 	}
-	if s.fresh && a.Budget != audit.BlockBudget { // a block needs nothing of Auth
+	if s.fresh && a.Budget != audit.BlockBudget && a.Kind != audit.Contain { // those need nothing of Auth
 		return audit.NotTried, codeRowFresh, nil
 	}
 	if a.Budget == audit.BlockBudget {

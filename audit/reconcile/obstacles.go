@@ -23,7 +23,7 @@ func (o Obstacle) Code() string {
 		return "initial_lock_held"
 	case audit.Pause:
 		return "paused"
-	case audit.DryRun, audit.Roster, audit.NothingWanted, audit.Outage, audit.Fight:
+	case audit.DryRun, audit.Roster, audit.NothingWanted, audit.Outage, audit.Contained, audit.Fight:
 	}
 	return ""
 }

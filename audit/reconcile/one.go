@@ -177,9 +177,9 @@ func (r *Report) countApplied(a storage.Applied) {
 	f.Opened, f.Changed, f.Closed, f.Unchanged = a.Opened, a.Changed, a.Closed, a.Unchanged
 }
 
-// realtime is how far a live event may go with a decision. Blocks are outside the setting.
+// realtime is how far a live event may go with a decision. Blocks and containments are outside the setting.
 func (l *Look) realtime(d *audit.Decision) audit.Realtime {
-	if d.Layer == audit.LayerBlock {
+	if d.Layer == audit.LayerBlock || d.Layer == audit.LayerContain {
 		return audit.RealtimeAct
 	}
 	return l.Policy.Rules[d.Category].Realtime

@@ -227,12 +227,14 @@ func noLonger(a audit.Action, d *audit.Decision, s *audit.Scene) string {
 		right = d.Kick
 	case audit.BanMember:
 		right = d.Ban
-	case audit.Contain, audit.GiveRoleBack:
+	case audit.Contain:
+		right = role >= 0 && d.Contain.Has(role)
+	case audit.GiveRoleBack:
 	}
 	if right && (d.Layer == audit.LayerBlock) == (a.Budget == audit.BlockBudget) {
 		return ""
 	}
-	if a.Kind == audit.RemoveRole && (role < 0 || !d.Held.Has(role)) {
+	if (a.Kind == audit.RemoveRole || a.Kind == audit.Contain) && (role < 0 || !d.Held.Has(role)) {
 		return "role_not_held"
 	}
 	return "now_" + d.Category.String()
@@ -246,6 +248,11 @@ func (e *Engine) heldNow(ctx context.Context, db storage.Roles, r *Report, look 
 	}
 	if gates.Fights, err = e.fights(ctx, db, look.At); err != nil {
 		return "", err
+	}
+	if r.Contain != nil {
+		if gates.Contained, err = e.contained(ctx, db); err != nil {
+			return "", err
+		}
 	}
 	gates.Once = r.Plan.Once
 	used, err := e.used(ctx, db, look, r.unasked())
@@ -270,6 +277,11 @@ func only(d audit.Decision, a audit.Action, roles []audit.Role) audit.Decision {
 	for i := range d.Remove.All() {
 		if a.Kind != audit.RemoveRole || roles[i].ID != a.Role {
 			d.Remove = d.Remove.Minus(audit.RoleSet{}.With(i))
+		}
+	}
+	for i := range d.Contain.All() {
+		if a.Kind != audit.Contain || roles[i].ID != a.Role {
+			d.Contain = d.Contain.Minus(audit.RoleSet{}.With(i))
 		}
 	}
 	d.Privileged = d.Privileged.And(d.Remove)

@@ -158,8 +158,11 @@ func auditUse(u storage.Use) audit.Use {
 	return audit.Use{Members: u.Members, PerRole: u.PerRole, Roles: u.Roles, Kicks: u.Kicks, Privileged: u.Privileged, BlockKicks: u.BlockKicks, Stripped: u.Stripped}
 }
 
-func storedBudget(b audit.Budget) storage.Budget {
-	switch b {
+func storedBudget(a audit.Action) storage.Budget {
+	if a.Kind == audit.Contain {
+		return storage.BudgetNone
+	}
+	switch a.Budget {
 	case audit.PrivilegedBudget:
 		return storage.BudgetPrivileged
 	case audit.BlockBudget:

@@ -43,6 +43,7 @@ type Report struct {
 	Counts     Counts
 	Outcomes   []audit.Outcome
 	Seen       []snowflake.ID // of a live look: who was looked at, also those of whom nothing is found
+	Contain    *Contain       // of a containment; else nil
 	Rejoins    []Rejoin       // blocked members who came back too often
 	PutOff     []PutOff       // whose kick only grace puts off, where a kick would be performed
 

@@ -59,7 +59,7 @@ type world struct {
 	version  int // of auth
 	away     bool
 	partial  bool
-	clock time.Time // what time it is by Discord; zero: it has not said so
+	clock    time.Time // what time it is by Discord; zero: it has not said so
 	offset   time.Duration
 	began    time.Time
 	calls    []audit.Action // what reached Discord

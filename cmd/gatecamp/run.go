@@ -151,7 +151,7 @@ func (s *session) mayAct(ctx context.Context, o runOrder) error {
 	case audit.Pause:
 		return refuse(shut.Code(), fmt.Sprintf("%s paused this guild on %s (%s); nothing was changed", shut.Pause.Actor, eveTime(shut.Pause.At), visible(shut.Pause.Reason)),
 			"end the pause with `gatecamp unpause --reason TEXT`")
-	case audit.DryRun, audit.Roster, audit.NothingWanted, audit.Outage, audit.Fight:
+	case audit.DryRun, audit.Roster, audit.NothingWanted, audit.Outage, audit.Contained, audit.Fight:
 	}
 	return nil
 }

@@ -132,6 +132,7 @@ func (c *console) serveUntil(ctx context.Context) (err error) {
 	if err := s.openEvents(ctx); err != nil {
 		return err
 	}
+	s.container = s
 	s.openRules()
 	if err := s.openStream(); err != nil {
 		return err

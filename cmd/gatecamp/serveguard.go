@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"slices"
 	"time"
@@ -50,6 +51,15 @@ func (s *server) blockChanged(b enforcement.Block) {
 			h.keeper.BlockChanged(b)
 		}
 	}
+}
+
+// Contain satisfies guard.Container: the guild's own line does it, if this process keeps the guild.
+func (s *server) Contain(_ context.Context, guildID, member uint64, rule string) error {
+	h, known := s.house(snowflake.ID(guildID))
+	if !known {
+		return errors.New("this process does not keep the guild")
+	}
+	return h.keeper.Contain(snowflake.ID(member), rule)
 }
 
 // immuneOf says whom the settings call immune, for a process without a guard.
@@ -159,7 +169,7 @@ func soleUser(d *audit.Directory, id snowflake.ID) (sole *audit.Account) {
 
 // actor is who attempts something, with what Auth said of them when it was read last.
 func (s *server) actor(a *commands.Attempt) enforcement.Actor {
-	who := enforcement.Actor{User: uint64(a.User), Guild: uint64(a.Guild), Channel: uint64(a.Channel), Roles: make([]uint64, len(a.Roles))}
+	who := enforcement.Actor{User: uint64(a.User), Guild: uint64(a.Guild), Channel: uint64(a.Channel), Roles: make([]uint64, len(a.Roles)), Session: a.Card}
 	for i, r := range a.Roles {
 		who.Roles[i] = uint64(r)
 	}

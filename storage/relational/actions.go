@@ -120,6 +120,13 @@ func (s *Store) Reversals(ctx context.Context, guild snowflake.ID, since time.Ti
 	return all, err
 }
 
+// ActionsSince satisfies storage.Actions.
+func (s *Store) ActionsSince(ctx context.Context, guild snowflake.ID, kind string, after time.Time) (_ []storage.Action, err error) {
+	defer wrap.Err(&err, "actions.ActionsSince(%s)", kind)
+	return s.actions(ctx, newQuery(`SELECT `+actionColumns+` FROM action WHERE guild_id = $1 AND kind = $2 AND intended_at > $3 ORDER BY id`,
+		int64(guild), kind, micro(after)))
+}
+
 // MemberActions satisfies storage.Actions.
 func (s *Store) MemberActions(ctx context.Context, guild, member snowflake.ID, page storage.Page) (_ []storage.Action, err error) {
 	defer wrap.Err(&err, "actions.MemberActions(%d)", member)

@@ -3,6 +3,7 @@ package relational
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/disgoorg/snowflake/v2"
 
@@ -26,6 +27,7 @@ type standing struct {
 	id        int64
 	mark      string
 	grantedBy snowflake.ID
+	opened    time.Time
 	place     place
 	found     int // index into Look.Found, or -1
 }
@@ -139,7 +141,7 @@ func (d *difference) compare(ctx context.Context, tx Tx) error {
 			continue
 		}
 		if !found {
-			if d.closes(st.place.subject) {
+			if d.closes(st.place.subject) && !st.opened.After(micro(d.look.At)) { // a later look knows better
 				d.gone = append(d.gone, st.id)
 			}
 			continue
@@ -166,9 +168,9 @@ func (d *difference) closes(subject snowflake.ID) bool {
 }
 
 func (d *difference) standings(ctx context.Context, tx Tx) ([]standing, error) {
-	const columns = `SELECT id, subject_kind, subject_id, category, slot, fingerprint, COALESCE(granted_by, 0) FROM finding WHERE guild_id = $1 AND closed_at IS NULL`
+	const columns = `SELECT id, subject_kind, subject_id, category, slot, fingerprint, COALESCE(granted_by, 0), opened_at FROM finding WHERE guild_id = $1 AND closed_at IS NULL`
 	scan := func(row Row) (st standing, err error) {
-		err = row.Scan(&st.id, &st.place.kind, &st.place.subject, &st.place.category, &st.place.slot, &st.mark, &st.grantedBy)
+		err = row.Scan(&st.id, &st.place.kind, &st.place.subject, &st.place.category, &st.place.slot, &st.mark, &st.grantedBy, toTime{&st.opened})
 		return st, err
 	}
 	q := newQuery(columns, int64(d.look.Guild))

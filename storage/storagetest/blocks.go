@@ -100,8 +100,8 @@ func testBlocks(t *testing.T, s suite) {
 		must(s.Unblock(t.Context(), g, "user", here+"7", author(noon)))(t)
 		values := func(at time.Time, members ...snowflake.ID) (values []string) {
 			for _, b := range must(s.ActingBlocks(t.Context(), g, at, members))(t) {
-				if strings.HasPrefix(b.Value, here) {
-					values = append(values, b.Scope+" "+strings.TrimPrefix(b.Value, here))
+				if value, mine := strings.CutPrefix(b.Value, here); mine {
+					values = append(values, b.Scope+" "+value)
 				}
 			}
 			return values

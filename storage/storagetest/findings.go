@@ -131,6 +131,12 @@ func testLooks(t *testing.T, s suite) {
 			t.Errorf("change log is %+v", log)
 		}
 	})
+	t.Run("a look that ends late closes nothing that a later one found", func(t *testing.T) {
+		g := guild()
+		apply(t, s, storage.Look{Guild: g, At: noon, Extent: storage.Named, Seen: []snowflake.ID{1}, Found: []storage.Found{found(1, "unknown_guest", storage.FindingFacts{})}})
+		same(t, storage.Applied{}, apply(t, s, storage.Look{Guild: g, Run: 1, At: noon.Add(-time.Second), Extent: storage.Complete}), "of before")
+		same(t, storage.Applied{Closed: 1}, apply(t, s, storage.Look{Guild: g, Run: 2, At: noon, Extent: storage.Complete}), "of the same moment")
+	})
 	t.Run("the order of a list is no change", func(t *testing.T) {
 		g := guild()
 		apply(t, s, storage.Look{Guild: g, At: noon, Extent: storage.Complete, Found: []storage.Found{one}})
