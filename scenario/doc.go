@@ -8,6 +8,9 @@
 // counts them: the peer fails that story. Every fault of the local Discord happens in a story or in discord/faults_test.go and its
 // neighbours; TestEveryFaultHappensInAStoryOrToTheEdge lists where (go test -v), and fails for one that happens nowhere.
 //
+// What goes wrong while gatecamp serves stands as (fault: NAME) in the first lines of a story, or before a test of another package;
+// lists_test.go has the list, and fails for one that nothing tells.
+//
 // A story is a txtar archive: words, a world (guild.json, auth.json, policy.yaml, channels.json), further files that it names, what is
 // expected (want-requests and the like; `go test ./scenario -update` writes them), and story, one step a line:
 //
