@@ -84,6 +84,7 @@ type Subjects struct {
 	OpenedSurplus   map[snowflake.ID]time.Time // likewise surplus_roles
 	OpensNow        bool                       // a finding that is not open yet opens At; else no grace for it
 	Ordered         Act                        // the run's own action; None: the policy decides
+	Before          *Scene                     // an earlier one, to make this one quicker of; it changes nothing. May be nil
 }
 
 // Scene is Subjects made ready: names resolved to roles, accounts to role sets, once for all members.
@@ -101,6 +102,7 @@ type Scene struct {
 	due        []entitlements   // each once
 	dueTo      []int32          // by index into Auth.Accounts: which of them
 	twins      []twins
+	looks      map[string][2]string // skeletons of all names
 
 	known     map[snowflake.ID][]int32
 	bots      map[snowflake.ID]struct{}
@@ -120,7 +122,7 @@ type entitlements struct {
 
 // NewScene makes Subjects ready. A guild with more than MaxRoles roles must be refused before.
 func NewScene(s Subjects) *Scene {
-	sc := &Scene{Subjects: s}
+	sc := &Scene{Subjects: s, looks: make(map[string][2]string, len(s.Guild.Roles))}
 	if s.Auth == nil {
 		sc.AuthHealth = Blind
 		sc.Auth = &Directory{}
@@ -129,6 +131,7 @@ func NewScene(s Subjects) *Scene {
 	sc.resolveAccounts(names)
 	sc.findLookalikes(names)
 	sc.indexLists()
+	sc.Before = nil // or no scene would ever be forgotten
 	return sc
 }
 

@@ -67,8 +67,8 @@ func prototype(s string) string {
 type resemblances [2]map[string]string
 
 // learn adds a name; of several with one skeleton the first by byte counts.
-func (r *resemblances) learn(name string) {
-	for i, key := range skeletons(name) {
+func (r *resemblances) learn(name string, keys [2]string) {
+	for i, key := range keys {
 		if r[i] == nil {
 			r[i] = map[string]string{}
 		}
@@ -78,13 +78,26 @@ func (r *resemblances) learn(name string) {
 	}
 }
 
-func (r *resemblances) of(name string) (like string, ok bool) {
-	for i, key := range skeletons(name) {
+func (r *resemblances) of(keys [2]string) (like string, ok bool) {
+	for i, key := range keys {
 		if like, ok = r[i][key]; ok {
 			return like, true
 		}
 	}
 	return "", false
+}
+
+// keys are the skeletons of a name; those of an earlier scene are as good, and most of the work of making a scene.
+func (s *Scene) keys(name string) [2]string {
+	keys, known := s.looks[name]
+	if !known && s.Before != nil {
+		keys, known = s.Before.looks[name]
+	}
+	if !known {
+		keys = skeletons(name)
+	}
+	s.looks[name] = keys
+	return keys
 }
 
 // findLookalikes marks the roles that are not managed but could be taken for a role that is.
@@ -95,19 +108,19 @@ func (s *Scene) findLookalikes(names roleNames) {
 		name = RoleName(name)
 		if _, again := exact[name]; !again {
 			exact[name] = struct{}{}
-			known.learn(name)
+			known.learn(name, s.keys(name))
 		}
 	}
 	for i := range s.bound.All() {
 		if name := s.Guild.Roles[i].Name; !has(exact, name) {
-			known.learn(name)
+			known.learn(name, s.keys(name))
 		}
 	}
 	for i, r := range s.Guild.Roles {
 		if has(exact, r.Name) || s.managed.Has(i) || r.Managed || names.kept.Has(i) {
 			continue
 		}
-		if like, ok := known.of(r.Name); ok {
+		if like, ok := known.of(s.keys(r.Name)); ok {
 			s.lookalikes = s.lookalikes.With(i)
 			s.like[i] = like
 		}

@@ -4,13 +4,14 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/disgoorg/snowflake/v2"
 	"pgregory.net/rapid"
 )
 
 func alike(a, b string) bool {
 	var r resemblances
-	r.learn(a)
-	_, ok := r.of(b)
+	r.learn(a, skeletons(a))
+	_, ok := r.of(skeletons(b))
 	return ok
 }
 
@@ -130,5 +131,26 @@ func TestLowerCaseAsAuthHasIt(t *testing.T) {
 		if got := lower(name); got != want {
 			t.Errorf("%+q: %+q, want %+q", name, got, want)
 		}
+	}
+}
+
+func TestASceneMadeAfterAnotherIsTheSceneMadeAlone(t *testing.T) {
+	names := func(roles ...string) Subjects {
+		s := Subjects{Guild: Guild{ID: 1}, Auth: &Directory{Groups: []string{"Fleet", "Pilot"}}}
+		for i, name := range roles {
+			s.Guild.Roles = append(s.Guild.Roles, Role{ID: snowflake.ID(10 + i), Name: name})
+		}
+		return s
+	}
+	before := NewScene(names("fleet", "FIeet", "Other"))
+	s := names("Fleet", "PiIot", "Other", "F1eet")
+	alone := NewScene(s)
+	s.Before = before
+	after := NewScene(s)
+	if after.lookalikes != alone.lookalikes || after.like != alone.like || alone.lookalikes.Empty() {
+		t.Errorf("lookalikes %v %v, made alone %v %v", after.lookalikes, after.like[:4], alone.lookalikes, alone.like[:4])
+	}
+	if after.Before != nil {
+		t.Error("a scene keeps the one before, and so all of them")
 	}
 }

@@ -79,31 +79,41 @@ func (a *assembly) readLayout(ctx context.Context) error {
 }
 
 func (a *assembly) readClock(ctx context.Context) error {
-	ages, err := ages(ctx, a.query, a.layout)
-	maps.Copy(a.rows, ages)
+	c, err := readClocks(ctx, a.query, a.layout)
+	maps.Copy(a.rows, c.ages())
 	return err
 }
 
 // measured are the facts that change though nobody writes.
 var measured = [...]audit.Fact{audit.ClockSkew, audit.BeatAge, audit.AffiliationsAge}
 
-// ages are the facts that are measured in seconds, as far as they can be known.
-func ages(ctx context.Context, q query, l layout) (audit.Counts, error) {
-	facts := audit.Counts{}
-	err := q.each(ctx, q.engine.clock(l), 3, func(r *row) {
-		ours, server := time.Now().UTC(), r.time(0)
-		if server.IsZero() {
-			server = ours
-		} else {
-			facts[audit.ClockSkew] = int64(server.Sub(ours).Abs() / time.Second)
-		}
-		for i, fact := range []audit.Fact{audit.BeatAge, audit.AffiliationsAge} {
-			if at := r.time(1 + i); !at.IsZero() {
-				facts[fact] = max(0, int64(server.Sub(at)/time.Second))
-			}
-		}
+// clocks are the times that the facts in seconds are measured by; zero: not known.
+type clocks struct {
+	ours, server  time.Time // of one moment; a file's clock is ours
+	beat, updated time.Time
+}
+
+func readClocks(ctx context.Context, q query, l layout) (c clocks, err error) {
+	err = q.each(ctx, q.engine.clock(l), 3, func(r *row) {
+		c = clocks{time.Now().UTC(), r.time(0), r.time(1), r.time(2)}
 	})
-	return facts, err
+	return c, err
+}
+
+// ages are the facts that are measured in seconds, as far as they can be known.
+func (c clocks) ages() audit.Counts {
+	facts := audit.Counts{}
+	now := c.ours
+	if !c.server.IsZero() {
+		now = c.server
+		facts[audit.ClockSkew] = int64(c.server.Sub(c.ours).Abs() / time.Second)
+	}
+	for fact, at := range map[audit.Fact]time.Time{audit.BeatAge: c.beat, audit.AffiliationsAge: c.updated} {
+		if !at.IsZero() {
+			facts[fact] = max(0, int64(now.Sub(at)/time.Second))
+		}
+	}
+	return facts
 }
 
 func (a *assembly) readUsers(ctx context.Context) error {

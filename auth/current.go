@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"time"
 
 	"gatecamp/audit"
 	"gatecamp/internal/wrap"
@@ -17,6 +18,7 @@ type kept struct {
 	token  string
 	d      *audit.Directory
 	layout layout
+	clocks clocks // of a SQLite file: they are part of what its token stands for. Without a time: not read yet
 }
 
 // Current is Read, only cheaper where nothing has changed: a digest that is taken in the snapshot of this very moment proves that what
@@ -51,7 +53,7 @@ func (r *Reader) current(ctx context.Context) (*audit.Directory, error) {
 	if last.d == nil || last.token != token {
 		return r.keep(ctx, s, token)
 	}
-	ages, err := ages(ctx, s.query, last.layout)
+	c, err := r.clocks(ctx, s, last)
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +61,25 @@ func (r *Reader) current(ctx context.Context) (*audit.Directory, error) {
 	for _, f := range measured {
 		delete(counts, f)
 	}
-	maps.Copy(counts, ages)
+	maps.Copy(counts, c.ages())
 	return withCounts(last.d, counts), nil
+}
+
+// clocks asks for the clocks anew, but those of a file to which nobody has written: there only ours goes on.
+func (r *Reader) clocks(ctx context.Context, s *snapshot, last kept) (c clocks, err error) {
+	if c = last.clocks; !c.ours.IsZero() {
+		c.ours = time.Now().UTC()
+		return c, nil
+	}
+	if c, err = readClocks(ctx, s.query, last.layout); err != nil || r.target.engine != sqliteEngine {
+		return c, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last.token == last.token {
+		r.last.clocks = c
+	}
+	return c, nil
 }
 
 // keep reads all of Auth and remembers it under its token.
@@ -72,7 +91,7 @@ func (r *Reader) keep(ctx context.Context, s *snapshot, token string) (*audit.Di
 	d.Version = fmt.Sprintf("%p %s", r, token)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.last = kept{token, d, layout}
+	r.last = kept{token: token, d: d, layout: layout}
 	return d, nil
 }
 

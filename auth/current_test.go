@@ -209,3 +209,19 @@ func TestWhatIsCurrentIsNotKeptOverAnOutage(t *testing.T) {
 		})
 	}
 }
+
+func TestAgesAreThoseOfNowAlsoOfAFileThatWasReadBefore(t *testing.T) {
+	w := authtest.Small()
+	w.Updated, w.Beat = time.Now().Add(-time.Hour), time.Now().Add(-time.Minute)
+	url := authtest.SQLite(t, w)
+	r := opened(t, url)
+	for range 3 { // the first reads all, the second the clocks, the third has them
+		if age := current(t, r).Counts[audit.AffiliationsAge]; age < 3_600 || age > 3_660 {
+			t.Fatalf("the newest character is %d s old, want an hour", age)
+		}
+	}
+	authtest.Exec(t, url, fmt.Sprintf("UPDATE eveonline_evecharacter SET last_updated_affiliations = '%s'", time.Now().UTC().Add(-2*time.Hour).Format("2006-01-02 15:04:05")))
+	if age := current(t, r).Counts[audit.AffiliationsAge]; age < 7_200 || age > 7_260 {
+		t.Errorf("after it was written the newest character is %d s old, want two hours", age)
+	}
+}

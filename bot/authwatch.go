@@ -49,16 +49,28 @@ func NewAuthWatch(cfg AuthWatchConfig) *AuthWatch {
 // Run compares until the context ends. What changed before it began is found by the look at everybody that each guild begins with.
 func (a *AuthWatch) Run(ctx context.Context) error {
 	a.since = time.Now()
-	tick := time.NewTicker(a.cfg.Every)
-	defer tick.Stop()
+	next := time.NewTimer(a.cfg.Every)
+	defer next.Stop()
 	for {
+		began := time.Now()
 		a.once(ctx)
+		next.Reset(max(0, a.every()-time.Since(began)))
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-next.C:
 		}
 	}
+}
+
+// soon is how often it is asked whether a guild is there by now: until Auth was compared once, a look at a member reads all of it.
+const soon = time.Second
+
+func (a *AuthWatch) every() time.Duration {
+	if a.digest == "" && len(a.cfg.Guilds()) == 0 {
+		return min(soon, a.cfg.Every)
+	}
+	return a.cfg.Every
 }
 
 // authWithin is how long one comparison may take.

@@ -25,6 +25,7 @@ type watched struct {
 	reads     []time.Time // since when, each
 	digests   int
 	told      []string
+	waits     bool // no guild is there yet
 }
 
 func (a *watched) watch(w *world) (stop func()) {
@@ -42,7 +43,14 @@ func (a *watched) watch(w *world) (stop func()) {
 			a.reads = append(a.reads, since)
 			return a.changed, a.everybody, nil
 		},
-		Guilds:  func() []*Guild { return []*Guild{w.guild} },
+		Guilds: func() []*Guild {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if a.waits {
+				return nil
+			}
+			return []*Guild{w.guild}
+		},
 		Trouble: func(code, _ string) { a.told = append(a.told, code) },
 	})
 	ctx, cancel := context.WithCancel(w.t.Context())
@@ -55,6 +63,29 @@ func (a *watched) watch(w *world) (stop func()) {
 			w.t.Errorf("ended with %v", err)
 		}
 	}
+}
+
+func TestAuthIsComparedForTheFirstTimeAsSoonAsAGuildIsThere(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.begin()
+		w.settled()
+		a := &watched{waits: true} // a process that waits compares nothing: its digest is empty
+		defer a.watch(w)()
+		w.pass(10 * time.Second)
+		if len(a.reads) != 0 {
+			t.Fatalf("Auth was read %d times by a process that waits", len(a.reads))
+		}
+		w.set(func() { a.waits, a.digest = false, "one" })
+		w.pass(2 * time.Second)
+		if len(a.reads) != 1 {
+			t.Errorf("Auth was read %d times, two seconds after a guild came, want once", len(a.reads))
+		}
+		before := a.digests
+		w.pass(3 * time.Minute)
+		if n := a.digests - before; n < 2 || n > 3 {
+			t.Errorf("compared %d times in three minutes, want once a minute", n)
+		}
+	})
 }
 
 func TestOnlyAccountsThatChangedInAuthAreLookedAt(t *testing.T) {

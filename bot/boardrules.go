@@ -20,7 +20,7 @@ var builtIns = map[string]i18n.Key{
 // Rule tells at once what a rule saw and did, where it did more than observe. It does not wait. How often one rule tells of one person is
 // bounded where events are made: by the rule's cooldown, and once for a block.
 func (b *Board) Rule(e *enforcement.Event) {
-	did := ""
+	var did string
 	switch {
 	case e.Rule == "" || e.Rule == "manual":
 		return

@@ -194,21 +194,24 @@ func (b *inbox) makeRoom() {
 	b.counts.overflows++
 }
 
+// drop keeps the marks that do not go. It begins a new list with them: to take thousands out of the old one, one by one, would keep the
+// goroutine that reads the gateway.
 func (b *inbox) drop(goes func(*mark) bool) {
-	kept := b.heap[:0]
-	for id, m := range b.marks {
-		if goes(m) {
-			delete(b.marks, id)
-		}
-	}
+	kept := map[snowflake.ID]*mark{}
+	var list marks
 	for _, m := range b.heap {
-		if b.marks[m.member] == m {
-			m.place = len(kept)
-			kept = append(kept, m)
+		if goes(m) {
+			continue
+		}
+		m.place = len(list)
+		list, kept[m.member] = append(list, m), m
+	}
+	for id := range b.hand { // who is marked again while in hand is in no heap
+		if m := b.marks[id]; m != nil && m.place == aside && !goes(m) {
+			kept[id] = m
 		}
 	}
-	clear(b.heap[len(kept):])
-	b.heap = kept
+	b.marks, b.heap = kept, list
 	heap.Init(&b.heap)
 }
 

@@ -82,6 +82,8 @@ const (
 // newCardID is 128 random bits in base32: all that a custom id holds, and all that it proves.
 func newCardID() string { return rand.Text() }
 
+const cardIDLength = 26
+
 func customID(card string, verb ...string) string {
 	return card + "." + strings.Join(verb, ".")
 }

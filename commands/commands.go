@@ -49,6 +49,7 @@ type Attempt struct {
 	Command              string         // "audit run"; empty: a button or a modal
 	Route                string         // as rules and the fail mode know it, see RouteOf
 	Options              map[string]any // the numbers that were given, by option; nil: none
+	Card                 string         // that was pressed, or whose modal it is; empty: none
 }
 
 // AttemptKind says what somebody did. The list is closed.

@@ -75,7 +75,7 @@ func (c *Commands) guarded(ctx context.Context, x *call, kind AttemptKind, e dis
 	}
 	no := c.cfg.Guard(ctx, Attempt{
 		Guild: x.guild, User: x.caller.Discord, Channel: x.channel, Roles: x.caller.Roles, Kind: kind, Command: x.path, Route: x.route,
-		Options: numbersOf(e),
+		Options: numbersOf(e), Card: cardOf(e),
 	})
 	if no == nil {
 		return true

@@ -122,6 +122,23 @@ func (x *call) fields() map[string]any {
 	return fields
 }
 
+// cardOf is the card that was pressed, or whose modal was filled in: a block of it keeps everybody from it. Custom ids are made by whoever
+// posts a message: what is no id of a card of ours is none.
+func cardOf(i discord.Interaction) string {
+	custom := ""
+	switch i := i.(type) {
+	case discord.ComponentInteraction:
+		custom = i.Data.CustomID()
+	case discord.ModalSubmitInteraction:
+		custom = i.Data.CustomID
+	}
+	card, _, _ := cutID(custom)
+	if len(card) != cardIDLength {
+		return ""
+	}
+	return card
+}
+
 // numbersOf are the numbers that were given with a command, by their options' names; nil if there are none.
 func numbersOf(i discord.Interaction) (numbers map[string]any) {
 	command, is := i.(discord.ApplicationCommandInteraction)

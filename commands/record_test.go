@@ -191,6 +191,23 @@ func TestNumbersThatAreGivenReachTheGuard(t *testing.T) {
 	}
 }
 
+func TestTheGuardIsToldWhichCardWasPressed(t *testing.T) {
+	var asked []Attempt
+	r, card := carded(t, "strip", func(c *Config) {
+		c.Guard = func(_ context.Context, a Attempt) *Denial { asked = append(asked, a); return nil }
+	})
+	custom, _, _ := card.button("Strip 5 members")
+	id, _, _ := cutID(custom)
+	made := "no card of ours.go"
+	m := r.post(made)
+	asked = nil
+	r.press(kael, card, "Strip 5 members")
+	r.see(r.s.PressMessage(t.Context(), m, pressBy("1001", made)))
+	if len(asked) != 2 || asked[0].Card != id || asked[1].Card != "" {
+		t.Errorf("asked %+v, want card %s first", asked, id)
+	}
+}
+
 func TestWhatCountsAsANumber(t *testing.T) {
 	for text, want := range map[string]float64{
 		"12": 12, "-3": -3, "175928847299117063": 1, "175928847299117063 175928847299117064": 2, "<@175928847299117063>, <@!175928847299117064>,175928847299117065": 3,

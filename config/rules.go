@@ -19,7 +19,7 @@ func (l *loader) readRules() {
 	}
 	read, err := rulefile.Parse(text, c.RulesFile)
 	if err != nil {
-		l.complain("GATECAMP_RULES_FILE: "+err.Error(), "mend the file; docs/configuration.md says what it may hold")
+		l.complain("GATECAMP_RULES_FILE: "+err.Error(), "mend the file; docs/enforcement.md says what it may hold")
 		return
 	}
 	c.rules = &read

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -426,7 +427,7 @@ type Headcount struct {
 	Holders  [audit.MaxRoles]int // of each role, by its index in Guild.Roles
 	Complete bool                // every member is known, and no event was missed
 	Visible  bool                // the guild is in sight: no outage, the bot is in it, and a session stands
-	Revision uint64              // another one: something may have changed since
+	Revision uint64              // another one: members may have come or gone since
 	At       time.Time
 }
 
@@ -441,10 +442,17 @@ func (g *Guild) Headcount() Headcount {
 
 // Present counts how many of the people are known to be members.
 func (g *Guild) Present(ids []snowflake.ID) (n int) {
-	g.m.mu.Lock()
-	defer g.m.mu.Unlock()
+	for some := range slices.Chunk(ids, copiedAtOnce) { // the goroutine that reads the gateway gets its turn in between
+		n += g.m.present(some)
+	}
+	return n
+}
+
+func (m *mirror) present(ids []snowflake.ID) (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, id := range ids {
-		if _, here := g.m.members[id]; here {
+		if _, here := m.members[id]; here {
 			n++
 		}
 	}

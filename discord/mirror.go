@@ -26,7 +26,7 @@ type mirror struct {
 	sets    []audit.RoleSet
 	setAt   map[audit.RoleSet]uint32
 	held    [audit.MaxRoles]int // members of each role, by its index
-	changes uint64              // counts what changed, so that others can tell whether anything did
+	changes uint64              // counts whatever may have made others members than before
 
 	claimed  int  // how many members Discord says there are, counted on by joins and leaves
 	whole    bool // everybody was read once: who is not known is not there
@@ -179,10 +179,10 @@ func (m *mirror) put(member *discord.Member, joined bool) (other bool) {
 		m.hold(old, -1)
 	} else {
 		m.joins++
+		m.changes++
 	}
 	m.hold(r, 1)
 	m.members[member.User.ID] = r
-	m.changes++
 	if joined && !known {
 		m.claimed++
 	}

@@ -160,6 +160,17 @@ func TestAHeadcountCopiesNobodyAndSaysWhenSomethingChanged(t *testing.T) {
 	}
 	a := someMember(101, 2)
 	g.m.put(&a, false)
+	if other := g.Headcount(); other.Revision != before.Revision {
+		t.Error("another role changes the revision, though nobody came or went")
+	}
+	a = someMember(200, 2)
+	if g.m.put(&a, true); g.Headcount().Revision == before.Revision {
+		t.Error("a join does not change the revision")
+	}
+	joined := g.Headcount().Revision
+	if g.m.drop(200); g.Headcount().Revision == joined {
+		t.Error("a leave does not change the revision")
+	}
 	g.m.believe()
 	g.show()
 	after := g.Headcount()

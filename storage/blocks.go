@@ -93,8 +93,8 @@ type Blocks interface {
 
 // BlockReads tells of blocks.
 type BlockReads interface {
-	// BlocksSince hands over every block that changed after the revision, in the order of revisions, while it reads; after revision 0
-	// closed ones are left out. It returns the newest revision there is.
+	// BlocksSince hands over every block that changed after the revision, in the order of revisions, while it reads, and returns the newest
+	// revision of them. After revision 0 it is all that are not closed, in any order, each without evidence and start: there may be a million.
 	BlocksSince(ctx context.Context, revision int64, each func(Block) error) (int64, error)
 	// Blocks lists, newest first.
 	Blocks(ctx context.Context, filter BlockFilter) ([]Block, error)

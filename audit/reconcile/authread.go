@@ -32,6 +32,7 @@ type kept struct {
 	returns map[snowflake.ID]int // how many returns of a blocked member were told of
 
 	noted   string // version of Auth that was noted down last
+	sum     string // of it
 	verdict audit.Health
 	at      time.Time
 }
@@ -200,9 +201,13 @@ func (e *Engine) noteRead(ctx context.Context, d *audit.Directory, counts audit.
 }
 
 func (e *Engine) isNow(d *audit.Directory, l *Look) {
+	sum := d.Sum()
 	e.kept.mu.Lock()
 	defer e.kept.mu.Unlock()
-	e.kept.noted, e.kept.verdict, e.kept.at = d.Version, l.Verdict.Health, l.At
+	if d.Version != "" || sum != e.kept.sum { // a whole read of the Auth that was noted last has no version, and changes nothing
+		e.kept.noted, e.kept.sum = d.Version, sum
+	}
+	e.kept.verdict, e.kept.at = l.Verdict.Health, l.At
 }
 
 // remember notes earlier accounts in every guild: a source belongs to none, and only one engine is told that its accounts changed.

@@ -93,6 +93,9 @@ func (e *Engine) compose(ctx context.Context, pic Picture, w Wish, g *gathered) 
 		return nil, err
 	}
 	s := audit.Subjects{At: pic.truth(l.At), Guild: pic.Guild, OpensNow: true, Ordered: w.Act, PrivilegedRoles: l.Policy.PrivilegedRoles}
+	if before := e.seen.Load(); before != nil {
+		s.Before = before.Scene
+	}
 	if err := e.judge(ctx, l, g, w); err != nil {
 		return nil, err
 	}
@@ -116,7 +119,7 @@ func (e *Engine) compose(ctx context.Context, pic Picture, w Wish, g *gathered) 
 	}
 	part := s
 	part.Auth = s.Auth.Part(w.Of)
-	l.Scene = audit.NewScene(part)
+	l.Scene, s.Before = audit.NewScene(part), nil
 	e.keep(l, &s)
 	return l, nil
 }

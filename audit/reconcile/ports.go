@@ -34,7 +34,7 @@ type Picture struct {
 type Heads struct {
 	Members  int
 	Holders  [audit.MaxRoles]int              // of each role, by its index in the picture's Guild.Roles
-	Revision uint64                           // another one: members may have come, gone or changed since
+	Revision uint64                           // another one: members may have come or gone since
 	Present  func(ids []snowflake.ID) (n int) // how many of them are members; one that is named twice counts twice
 }
 

@@ -28,7 +28,7 @@ import (
 
 // bench is the family of measurements.
 func (c *console) bench() *cobra.Command {
-	return family("bench", "measure how gatecamp does on this machine", c.benchAudit(), c.benchDiscord(), c.benchBot())
+	return family("bench", "measure how gatecamp does on this machine", c.benchAudit(), c.benchDiscord(), c.benchBot(), c.benchEnforcement())
 }
 
 // mostMembers is more than Discord lets into a guild.

@@ -52,7 +52,8 @@ func (s *session) orderBlocks(ctx context.Context, o blockOrders) error {
 			return err
 		}
 	}
-	g, err := s.ownGuard()
+	g, done, err := s.ownGuard(ctx)
+	defer done()
 	if err != nil {
 		return err
 	}

@@ -148,3 +148,17 @@ func TestAFileThatIsFollowedIsFollowedThroughItsRotation(t *testing.T) {
 		t.Errorf("%d lines, %v", out.lines(), err)
 	}
 }
+
+func TestWhatAConsoleBlocksIsToldToo(t *testing.T) {
+	tt := newTerminal(t)
+	tt.env["GATECAMP_EVENTS"] = filepath.Join(tt.dir, "events.jsonl")
+	tt.ok("block", "add", "211", "--duration", "7d", "--reason", "spams").silentAbout("audit.enforcement")
+	tt.ok("block", "add", "211", "--duration", "1h", "--reason", "changes nothing")
+	tt.ok("block", "remove", "211", "--reason", "a mistake")
+	tt.ok("enforcement", "tail").says("blocked     member:900:211 until ", ", by console:tester; they are removed from the guild: spams", "unblocked   member:900:211, by console:tester: a mistake").silentAbout("changes nothing")
+
+	tt.env["GATECAMP_EVENTS"] = tt.dir // a folder
+	tt.ok("block", "add", "212", "--duration", "7d", "--reason", "spams").says("is blocked", "is not told as an event")
+	tt.env["GATECAMP_EVENTS"] = "stdout"
+	tt.ok("block", "add", "213", "--duration", "7d", "--reason", "spams").says("is blocked").silentAbout("audit.enforcement")
+}

@@ -16,9 +16,11 @@ import (
 
 	"gatecamp/config"
 	"gatecamp/internal/problem"
+	"gatecamp/storage/redis"
 )
 
 func main() {
+	redis.Quiet()
 	ctx, stop := untilSignal(context.Background())
 	c := &console{env: config.System(), in: os.Stdin, out: os.Stdout, err: os.Stderr, now: time.Now, user: osUser()}
 	err := run(ctx, os.Args[1:], c)

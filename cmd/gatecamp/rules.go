@@ -103,7 +103,7 @@ func (r *ruled) counts() string {
 	}
 	text := fmt.Sprintf("%d in %s by %s", n.Threshold, shortDuration(n.Window), strings.Join(by, " and "))
 	if n.Distinct != "" {
-		text = fmt.Sprintf("%d different %s in %s by %s", n.Threshold, n.Distinct, shortDuration(n.Window), strings.Join(by, " and "))
+		text = fmt.Sprintf("%d values of %s in %s by %s", n.Threshold, n.Distinct, shortDuration(n.Window), strings.Join(by, " and "))
 	}
 	if n.Fixed {
 		text += " (fixed window)"
@@ -371,7 +371,7 @@ func (s *session) sayRule(r *ruled, c *enforcement.Config) {
 }
 
 // askedWithin is how long a process that serves may take to answer.
-const askedWithin = 5 * time.Second
+const askedWithin = 3 * time.Second
 
 func (c *console) rulesReload() *cobra.Command {
 	cmd := &cobra.Command{

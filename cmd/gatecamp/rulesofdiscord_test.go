@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"strings"
@@ -82,7 +83,9 @@ unknown_guest: {default: strip, grace: 0s}
 type ruledGuildAtWork struct {
 	*terminal
 	s    *discordtest.Server
-	said *strings.Builder
+	said *locked
+
+	decisions int // that were seen to be in force
 }
 
 func atWork(t *testing.T, rules string) *ruledGuildAtWork {
@@ -109,12 +112,10 @@ func atWork(t *testing.T, rules string) *ruledGuildAtWork {
 	}
 	tt := newTerminal(t)
 	tt.now = time.Now().UTC()
-	for name, value := range map[string]string{
+	maps.Copy(tt.env, map[string]string{
 		"GATECAMP_DISCORD_API_URL": s.APIURL(), "GATECAMP_DISCORD_TOKEN": s.Bot(discordtest.BotGatecamp).Token, "GATECAMP_HTTP_LISTEN": l.Addr().String(),
 		"GATECAMP_ADMIN_CHANNEL_ID": ruledChannel.String(), "GATECAMP_AUTH_URL": "snapshot:" + tt.file("auth.json", `{"aa": `+string(world.Auth)+`}`),
-	} {
-		tt.env[name] = value
-	}
+	})
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +129,7 @@ func atWork(t *testing.T, rules string) *ruledGuildAtWork {
 	for _, right := range []string{audit.RightRun.String(), audit.RightApply.String()} {
 		tt.ok("grant", "add", right, "--to", "discord:"+asks.String(), "--reason", "asks for runs")
 	}
-	g := &ruledGuildAtWork{terminal: tt, s: s, said: &strings.Builder{}}
+	g := &ruledGuildAtWork{terminal: tt, s: s, said: &locked{}}
 	g.serve(t)
 	return g
 }
@@ -142,10 +143,9 @@ func (g *ruledGuildAtWork) serve(t *testing.T) {
 		env[name] = value
 		names = append(names, name)
 	}
-	var mu sync.Mutex
 	c := &console{
 		env: config.Environment{Names: names, Lookup: func(name string) (string, bool) { v, ok := env[name]; return v, ok }, ReadFile: os.ReadFile},
-		out: &strings.Builder{}, err: locked{&mu, g.said}, now: time.Now, user: "tester",
+		out: &strings.Builder{}, err: g.said, now: time.Now, user: "tester",
 	}
 	ctx, end := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
@@ -155,10 +155,9 @@ func (g *ruledGuildAtWork) serve(t *testing.T) {
 		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
 			t.Errorf("serve ended with %v", err)
 		}
-		if mu.Lock(); t.Failed() {
+		if t.Failed() {
 			t.Logf("serve said:\n%s", g.said)
 		}
-		mu.Unlock()
 	})
 	g.until(func() error {
 		if a := g.run("health"); a.code != exitDone {
@@ -168,15 +167,22 @@ func (g *ruledGuildAtWork) serve(t *testing.T) {
 	})
 }
 
+// locked is a text that one goroutine writes and another reads.
 type locked struct {
-	mu *sync.Mutex
-	to *strings.Builder
+	mu   sync.Mutex
+	text strings.Builder
 }
 
-func (l locked) Write(p []byte) (int, error) {
+func (l *locked) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.to.Write(p)
+	return l.text.Write(p)
+}
+
+func (l *locked) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // until tries until it is so. What is waited for happens in other goroutines of the real program: there is no signal but its outcome.
@@ -343,15 +349,14 @@ func setOff() map[string]func(g *ruledGuildAtWork, who snowflake.ID, round int) 
 			}
 		},
 		"failed_confirmation": func(g *ruledGuildAtWork, who snowflake.ID, _ int) {
-			for n := range 5 { // of two cards: of neither five
-				if n%3 == 0 {
-					g.card()
-				}
-				for message, custom := range g.cards() {
-					_, err := g.s.PressMessage(g.t.Context(), message, discordtest.PressCall{User: discordtest.LooseID(who), Locale: "en-US", CustomID: custom})
-					g.must(err)
-					break
-				}
+			var messages [2]snowflake.ID
+			var customs [2]string
+			for n := range messages {
+				messages[n], customs[n] = g.card()
+			}
+			for n := range 5 { // of neither card five
+				_, err := g.s.PressMessage(g.t.Context(), messages[n%2], discordtest.PressCall{User: discordtest.LooseID(who), Locale: "en-US", CustomID: customs[n%2]})
+				g.must(err)
 			}
 		},
 		"failed_confirmation_of_card": func(g *ruledGuildAtWork, who snowflake.ID, _ int) {
@@ -392,6 +397,7 @@ rules:
 `
 
 func TestEachBuiltInRuleIsSetOffByWhatPeopleDoInDiscord(t *testing.T) {
+	t.Parallel()
 	g := atWork(t, limited)
 	ways := setOff()
 	if len(ways) != len(rules.All()) {
@@ -419,5 +425,75 @@ func TestEachBuiltInRuleIsSetOffByWhatPeopleDoInDiscord(t *testing.T) {
 	}
 	if text := g.board(); strings.Contains(text, "set off the rule") {
 		t.Errorf("the admin channel hears of what rules only observed:\n%s", text)
+	}
+}
+
+func TestARuleThatIsSwitchedOnDoesWhatItSaysWithinASecondAndTellsTheAdmins(t *testing.T) {
+	t.Parallel()
+	g := atWork(t, limited)
+	ways := setOff()
+	for _, c := range []struct {
+		rule, do string
+		subject  func(who snowflake.ID) string // of the block; nil: an alert
+	}{
+		{"command_flood", "temp_block", func(who snowflake.ID) string { return "user:" + who.String() }},
+		{"permission_probing", "temp_block", func(who snowflake.ID) string { return "user:" + who.String() }},
+		{"failed_confirmation", "alert", nil},
+		{"failed_confirmation_of_card", "temp_block", func(snowflake.ID) string { return "session:" }},
+		{"numeric_limit", "temp_block", func(who snowflake.ID) string { return "user:" + who.String() }},
+		{"sensitive_change", "alert", nil},
+		{"distinct_targets", "temp_block", func(who snowflake.ID) string { return "member:900:" + who.String() }},
+		{"join_wave", "temp_block", func(snowflake.ID) string { return "guild:900" }},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			g.t = t
+			g.terminal.t = t
+			who := mod(0)
+			for i, r := range rules.All() {
+				if r.Name == c.rule {
+					who = mod(2 * i)
+				}
+			}
+			if c.rule == "failed_confirmation_of_card" {
+				who = mod(15) // four others follow, of whom nobody is blocked
+			}
+			g.ok("rules", "enable", c.rule, "--do", c.do, "--reason", "observed long enough").says("is on", c.do)
+			g.until(func() error { // in force: a second is the promise, the log says when
+				if strings.Count(g.said.String(), "rules are in force") < g.decisions+1 {
+					return errors.New("not in force yet")
+				}
+				g.decisions++
+				return nil
+			})
+			ways[c.rule](g, who, 0)
+			g.fired(c.rule)
+			g.until(func() error {
+				if text := g.board(); !strings.Contains(text, "`"+c.rule+"`") {
+					return fmt.Errorf("the admin channel does not hear of it:\n%s", text)
+				}
+				return nil
+			})
+			if r := g.rule(c.rule); r.Shadowed != 0 || r.Do != c.do || r.Switch != "on" || r.Actor != "console:tester" {
+				t.Errorf("rule %+v", r)
+			}
+			if c.subject == nil {
+				if answer := g.command(who, "why"); strings.Contains(answer, "blocked") {
+					t.Errorf("an alert blocks:\n%s", answer)
+				}
+				return
+			}
+			if text := g.board(); !strings.Contains(text, c.subject(who)) {
+				t.Errorf("the admin channel is not told who is blocked, %s:\n%s", c.subject(who), text)
+			}
+			if c.rule == "failed_confirmation_of_card" {
+				return // whoever presses it now is denied: the card is blocked, and nobody else
+			}
+			if answer := g.command(who, "why"); !strings.Contains(answer, "blocked") {
+				t.Errorf("who set it off is answered as before:\n%s", answer)
+			}
+			if answer := g.command(1001, "why"); strings.Contains(answer, "blocked") {
+				t.Errorf("the owner is locked out:\n%s", answer)
+			}
+		})
 	}
 }

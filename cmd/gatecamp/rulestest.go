@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"gatecamp/enforcement"
 	"gatecamp/enforcement/replay"
 	"gatecamp/enforcement/rulefile"
+	"gatecamp/enforcement/rules"
 	"gatecamp/internal/problem"
 )
 
@@ -74,7 +76,7 @@ func (c *console) testRules(ctx context.Context, path string, scenarios []string
 
 // sayWritten says what a rules file means.
 func (c *console) sayWritten(path string, written *enforcement.Config) {
-	c.say("%s is sound: %d rules.", path, len(written.Rules))
+	c.say("%s is sound. Rules: %d", path, len(written.Rules))
 	for i := range written.Rules {
 		r := &ruled{Rule: written.Rules[i]}
 		state := ""
@@ -82,6 +84,11 @@ func (c *console) sayWritten(path string, written *enforcement.Config) {
 			state = " (off)"
 		}
 		c.say("  %s%s: at %s, then %s", visible(r.Name), state, r.counts(), r.does(written))
+		for _, kind := range r.On {
+			if !slices.ContainsFunc(rules.Incidents(), func(i rules.IncidentType) bool { return i.Type == kind }) {
+				c.say("    note: nothing here tells of %q; the types of incident are in docs/enforcement.md", visible(kind))
+			}
+		}
 	}
 }
 

@@ -169,7 +169,7 @@ func soleUser(d *audit.Directory, id snowflake.ID) (sole *audit.Account) {
 
 // actor is who attempts something, with what Auth said of them when it was read last.
 func (s *server) actor(a *commands.Attempt) enforcement.Actor {
-	who := enforcement.Actor{User: uint64(a.User), Guild: uint64(a.Guild), Channel: uint64(a.Channel), Roles: make([]uint64, len(a.Roles))}
+	who := enforcement.Actor{User: uint64(a.User), Guild: uint64(a.Guild), Channel: uint64(a.Channel), Roles: make([]uint64, len(a.Roles)), Session: a.Card}
 	for i, r := range a.Roles {
 		who.Roles[i] = uint64(r)
 	}

@@ -28,11 +28,8 @@ func (s *server) openStream() error {
 // fleetOf is how processes hear of each other's blocks. Without a Redis there is no fleet. The last function ends its connections.
 func fleetOf(cfg *config.Config, db storage.Store) (news guard.Stream, fleet *redis.Fleet, end func() error, err error) {
 	var all guard.Streams
-	switch d := db.(type) {
-	case *sqlite.Store:
-		all = append(all, d.BlockStream())
-	case *postgres.Store:
-		all = append(all, d.BlockStream())
+	if of := blockStream(db); of != nil {
+		all = append(all, of)
 	}
 	end = func() error { return nil }
 	if cfg.RedisURL.IsSet() {
@@ -47,4 +44,15 @@ func fleetOf(cfg *config.Config, db storage.Store) (news guard.Stream, fleet *re
 		return nil, nil, end, nil
 	}
 	return all, fleet, end, nil
+}
+
+// blockStream is how a database tells of blocks; nil if it does not.
+func blockStream(db storage.Store) guard.Stream {
+	switch d := db.(type) {
+	case *sqlite.Store:
+		return d.BlockStream()
+	case *postgres.Store:
+		return d.BlockStream()
+	}
+	return nil
 }

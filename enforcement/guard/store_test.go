@@ -23,6 +23,7 @@ type rows struct {
 	before   func() // called with nothing locked, before what is asked is answered
 	err      error
 	hang     bool
+	fail     func(context.Context) error
 }
 
 func newRows() *rows { return &rows{blocks: map[string]storage.Block{}} }
@@ -30,8 +31,11 @@ func newRows() *rows { return &rows{blocks: map[string]storage.Block{}} }
 func (s *rows) ask(ctx context.Context) error {
 	s.mu.Lock()
 	s.asked++
-	err, hang, before := s.err, s.hang, s.before
+	err, hang, before, fail := s.err, s.hang, s.before, s.fail
 	s.mu.Unlock()
+	if fail != nil {
+		return fail(ctx)
+	}
 	if before != nil {
 		before()
 	}
@@ -70,8 +74,20 @@ func (s *rows) Unblock(ctx context.Context, _ snowflake.ID, scope, value string,
 	return b, nil
 }
 
-func (s *rows) ShortenBlock(context.Context, snowflake.ID, string, string, time.Time, storage.Author) (storage.Block, error) {
-	return storage.Block{}, storage.ErrNotFound
+func (s *rows) ShortenBlock(ctx context.Context, _ snowflake.ID, scope, value string, end time.Time, _ storage.Author) (storage.Block, error) {
+	if err := s.ask(ctx); err != nil {
+		return storage.Block{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, known := s.blocks[scope+value]
+	if !known || !b.Closed.IsZero() {
+		return storage.Block{}, storage.ErrNotFound
+	}
+	s.revision++
+	b.Revision, b.End = s.revision, end
+	s.blocks[scope+value] = b
+	return b, nil
 }
 
 func (s *rows) RefuseBlock(ctx context.Context, _ storage.Block, _ storage.Author) error {
@@ -102,6 +118,12 @@ func (s *rows) BlocksSince(ctx context.Context, revision int64, each func(storag
 
 func (s *rows) BlockStrikes(ctx context.Context, _ snowflake.ID, _, _, _ string, _ time.Time) (int, error) {
 	return 0, s.ask(ctx)
+}
+
+func (s *rows) failing(fail func(context.Context) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = fail
 }
 
 func (s *rows) times() int {

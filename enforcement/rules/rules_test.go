@@ -49,3 +49,20 @@ func TestARuleOfABuiltInsNameStandsInItsPlace(t *testing.T) {
 		t.Errorf("rules %v", found)
 	}
 }
+
+func TestEveryBuiltInRuleLooksAtIncidentsThatAreTold(t *testing.T) {
+	told := map[string]bool{}
+	for _, i := range rules.Incidents() {
+		if told[i.Type] || i.When == "" || i.Actor == "" || i.Fields == "" {
+			t.Errorf("%+v", i)
+		}
+		told[i.Type] = true
+	}
+	for _, r := range rules.All() {
+		for _, kind := range r.On {
+			if !told[kind] {
+				t.Errorf("%s looks at %s, which nobody tells", r.Name, kind)
+			}
+		}
+	}
+}

@@ -3,8 +3,10 @@ package redis
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -214,4 +216,19 @@ func (f *Fleet) Forget(ctx context.Context, subject string) (err error) {
 		keys = append(keys, f.counter(s))
 	}
 	return f.db.Unlink(ctx, keys...).Err()
+}
+
+// UsedMemory is how many bytes the server uses for everything that it keeps.
+func (f *Fleet) UsedMemory(ctx context.Context) (_ int64, err error) {
+	defer wrap.Err(&err, "redis: memory")
+	text, err := f.db.Info(ctx, "memory").Result()
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.SplitSeq(text, "\r\n") {
+		if n, is := strings.CutPrefix(line, "used_memory_dataset:"); is {
+			return strconv.ParseInt(n, 10, 64)
+		}
+	}
+	return 0, errors.New("the server does not tell")
 }

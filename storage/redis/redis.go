@@ -25,6 +25,15 @@ type Client struct {
 	db *redis.Client
 }
 
+// Quiet lets the library say nothing by itself: it writes to the standard error what every caller is told anyway. It is for the start of
+// a program, before anything connects.
+func Quiet() { redis.SetLogger(nothing{}) }
+
+type nothing struct{}
+
+// Printf satisfies the library's logger.
+func (nothing) Printf(context.Context, string, ...any) {}
+
 // Open makes the client; it connects with the first question. The address is redis://… or rediss://….
 func Open(address secret.String) (*Client, error) {
 	o, err := redis.ParseURL(address.Reveal())

@@ -215,12 +215,11 @@ func (s *Store) RefuseBlock(ctx context.Context, b storage.Block, by storage.Aut
 func (s *Store) BlocksSince(ctx context.Context, revision int64, each func(storage.Block) error) (newest int64, err error) {
 	defer wrap.Err(&err, "blocks.BlocksSince(%d)", revision)
 	newest = revision
+	if revision == 0 {
+		return s.everyBlock(ctx, each)
+	}
 	err = s.db.Read(ctx, func(tx Tx) error {
-		open := ""
-		if revision == 0 {
-			open = " AND closed_at IS NULL"
-		}
-		rows, err := tx.Query(ctx, `SELECT `+blockColumns+` FROM block WHERE revision > $1`+open+` ORDER BY revision`, revision)
+		rows, err := tx.Query(ctx, `SELECT `+blockColumns+` FROM block WHERE revision > $1 ORDER BY revision`, revision)
 		if err != nil {
 			return err
 		}
