@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -27,6 +28,7 @@ type Guild struct {
 
 	wake     chan struct{} // something came into the inbox
 	reach    chan struct{} // the bot's place may have changed
+	gated    atomic.Bool   // something was held by the lock or a pause since blocked members were looked at last
 	blocks   blockNews
 	contains chan reconcile.Contain
 

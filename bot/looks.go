@@ -194,6 +194,9 @@ func (g *Guild) look(ctx context.Context, b batch) error {
 	now := time.Now()
 	switch {
 	case err == nil:
+		if isGated(r) {
+			g.gated.Store(true)
+		}
 		if g.count.ended(true) {
 			g.trouble(TroubleLookOver, "")
 		}

@@ -3,11 +3,14 @@ package bot
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
 
+	"gatecamp/audit"
 	"gatecamp/audit/policyfile"
+	"gatecamp/audit/reconcile"
 	"gatecamp/storage"
 )
 
@@ -60,10 +63,19 @@ func (g *Guild) lookAtGates(ctx context.Context, at standing) standing {
 	if err := g.lookAtPolicy(ctx, &now); err != nil && ctx.Err() == nil {
 		g.cfg.Log.WarnContext(ctx, "policy not read", "guild", g.cfg.Guild, "error", err)
 	}
-	if at.known && (at.paused && !now.paused || at.locked && !now.locked) && !now.paused && !now.locked {
+	lifted := at.known && (at.paused || at.locked)
+	// A pause can begin and end between two looks at it; what it held tells of it.
+	if !now.paused && !now.locked && (g.gated.Swap(false) || lifted) {
 		g.lookAtBlocked(ctx)
 	}
 	return now
+}
+
+// isGated reports whether the lock or a pause held something that a look wanted done.
+func isGated(r *reconcile.Report) bool {
+	return r != nil && slices.ContainsFunc(r.Plan.Actions, func(a audit.Planned) bool {
+		return slices.ContainsFunc(a.Held, func(by audit.By) bool { return by.Gate == audit.Lock || by.Gate == audit.Pause })
+	})
 }
 
 func (g *Guild) gates(ctx context.Context) (now standing, err error) {
