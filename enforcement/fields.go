@@ -70,21 +70,21 @@ func Fields() []Field {
 		{"scope.value", Text, of(Blocked, BlockApplied, BlockRevoked), of(Alert, Shadow, EvaluationFailed), "which: an id, GUILD:USER for a member, an address or network for an ip"},
 		{"enforcement.namespace", Text, of(Blocked, BlockApplied, BlockRevoked), of(Alert, Shadow, EvaluationFailed), "where the block holds: global, or guild:ID"},
 		{"enforcement.block_id", Integer, nil, of(Blocked, BlockApplied, EvaluationFailed, Shadow), "the number of the block, as gatecamp's tables and lists have it"},
-		{"security_rule.name", Text, of(BlockApplied, Alert, Unscoped), of(Blocked, EvaluationFailed, Shadow), "the rule; manual where a person made the block"},
+		{"security_rule.name", Text, of(BlockApplied, Alert, Unscoped), of(Blocked, EvaluationFailed, Shadow), "the rule; manual where a person made the block, blocked-rejoins where a blocked member keeps coming back, counters where rules could not count"},
 		{"security_rule.severity", Integer, nil, of(BlockApplied, Alert, EvaluationFailed, Shadow, Unscoped), "of the rule, 1 to 10"},
-		{"enforcement.action", Text, of(Blocked, BlockApplied, Alert, Shadow, Unscoped), of(EvaluationFailed), "blocked; temp or permanent for a block; alert, contain or rule_off for an alert; what would have been done for a shadow"},
+		{"enforcement.action", Text, of(Blocked, BlockApplied, Alert, Shadow, Unscoped), of(EvaluationFailed), "blocked; temp, permanent or shortened for a block; alert, contain, rule_off or counting_again for an alert; what would have been done for a shadow"},
 		{"enforcement.route", Text, nil, of(Blocked, Alert, EvaluationFailed, Shadow, Unscoped), "the handler's template, such as cmd:audit/run"},
 		{"enforcement.ttl", Integer, nil, of(BlockApplied, Shadow), "how long a temporary block lasts, in seconds"},
 		{"enforcement.expires_at", Instant, nil, of(Blocked, BlockApplied, Shadow), "when a temporary block ends; a permanent one has none"},
 		{"enforcement.expired_before", Instant, nil, of(BlockApplied), "when the block would have ended that was made longer"},
 		{"http.response.status_code", Integer, of(Blocked), of(Shadow), "of the refusal, where it is given over HTTP"},
 		{"enforcement.fail_mode", Text, of(EvaluationFailed), nil, "what became of the attempt: open (it went on) or closed (it was denied)"},
-		{"error.type", Text, of(EvaluationFailed), nil, "what failed: store, panic, rule, malformed, events_dropped; never the words of the error"},
+		{"error.type", Text, of(EvaluationFailed), nil, "what failed: store, panic, rule, counters, malformed, events_dropped; never the words of the error"},
 		{"enforcement.also", Text, nil, of(BlockApplied), "what the block does to the member in the guild: strip, kick or ban; nothing where it is missing"},
 		{"enforcement.held_in_process", Boolean, nil, of(BlockApplied), "the database was away: the block holds in this process until it is back"},
 		{"enforcement.suppressed", Integer, nil, of(Blocked, EvaluationFailed, Shadow), "like events that were only counted since the last one that was told"},
 		{"enforcement.summary", Boolean, nil, of(Blocked, EvaluationFailed, Shadow), "the line stands for the suppressed ones alone and is no event of its own"},
-		{"enforcement.reason", Text, nil, of(BlockApplied, BlockRevoked, Alert), "why, in the words of whoever acted"},
+		{"enforcement.reason", Text, nil, of(BlockApplied, BlockRevoked, Alert, EvaluationFailed), "why, in the words of whoever acted"},
 		{"enforcement.actor", Text, nil, of(BlockApplied), "who made the block: discord:ID, console:NAME, rule:NAME"},
 		{"enforcement.revoked_by", Text, nil, of(BlockRevoked), "who took the block back"},
 		{"user.id", Text, nil, attempt, "the Discord account that it is about"},
@@ -112,7 +112,7 @@ func (e *Event) Breach() string {
 	for name := range has {
 		return e.Type.String() + " has " + name + ", which the table does not know"
 	}
-	if temp := e.Type == BlockApplied && e.Action == "temp"; temp != (e.Type == BlockApplied && !e.Expires.IsZero()) || temp && e.TTL <= 0 {
+	if ends := e.Type == BlockApplied && e.Action != "permanent"; ends != (e.Type == BlockApplied && !e.Expires.IsZero()) || ends && e.TTL <= 0 {
 		return "block_applied: action, ttl and expires_at do not agree"
 	}
 	return ""

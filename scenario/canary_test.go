@@ -60,7 +60,11 @@ func (s *story) everySecret() map[string]string {
 	for i, token := range s.gate.handed() {
 		all[fmt.Sprintf("the token of interaction %d", i+1)] = token
 	}
-	for _, setting := range s.env {
+	p, err := s.process("serve")
+	if err != nil {
+		return all
+	}
+	for _, setting := range p.cmd.Env {
 		if name, value, _ := strings.Cut(setting, "="); strings.HasSuffix(name, "_URL") && strings.Contains(value, "@") {
 			_, password, _ := strings.Cut(value[:strings.LastIndexByte(value, '@')], "://")
 			_, password, _ = strings.Cut(password, ":")

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -40,6 +41,23 @@ func (s *story) found(a []string) (err error) {
 		return fmt.Errorf("granted at %s, found at %s: after %s", granted, found, after)
 	}
 	return nil
+}
+
+// goesBy holds that a run keeps the policy that it went by, whole, under its number: goes-by RUN VERSION.
+func (s *story) goesBy(a []string) (err error) {
+	db, err := sqlite.Open(s.t.Context(), sqlite.Config{Path: filepath.Join(s.dir, "data", "gatecamp.db")})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	var version int64
+	var policy string
+	err = db.SQL().QueryRowContext(s.t.Context(), `SELECT p.version, p.document FROM run r JOIN policy p
+		ON p.guild_id = r.guild_id AND p.version = r.policy_version WHERE r.guild_id = $1 AND r.id = $2`, s.guild, a[0]).Scan(&version, &policy)
+	if err == nil && (strconv.FormatInt(version, 10) != a[1] || !strings.Contains(policy, "unknown_guest")) {
+		err = fmt.Errorf("run %s went by version %d of the policy:\n%s", a[0], version, policy)
+	}
+	return err
 }
 
 // granted is when Discord noted the last grant of a role to a member.

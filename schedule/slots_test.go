@@ -183,6 +183,29 @@ func TestOnlyAWholeLookCountsAsSuccess(t *testing.T) {
 	}
 }
 
+// The peer's key of a slot outlives a build that failed, so that a half-hourly schedule loses every second run (A19). Here each slot has its run,
+// whatever became of the one before: it failed, or its process died and it never began.
+func TestARunThatFailedTakesNoSlotFromTheNext(t *testing.T) {
+	p := newProcess(t, sqliteBase(t))
+	p.Keep(p.guild("@every 30m", t))
+	var want []string
+	for i := range 48 {
+		at := noon.Add(time.Duration(i) * 30 * time.Minute)
+		p.clock.set(at.Add(time.Second))
+		p.pass(t)
+		want = append(want, at.Format(time.RFC3339))
+		switch i % 4 {
+		case 0, 2:
+			p.end(t, p.newest(t), storage.Succeeded, "")
+		case 1:
+			p.end(t, p.newest(t), storage.Failed, "discord_unreachable")
+		}
+	}
+	if diff := cmp.Diff(want, p.slots(t)); diff != "" {
+		t.Errorf("slots that had a run (-want +got):\n%s", diff)
+	}
+}
+
 func TestOffOrdersNothing(t *testing.T) {
 	p := newProcess(t, sqliteBase(t))
 	p.Keep(p.guild("off", t))

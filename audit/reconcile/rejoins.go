@@ -48,9 +48,10 @@ func (e *Engine) rejoins(ctx context.Context, r *Report) error {
 		r.Rejoins = append(r.Rejoins, Rejoin{d.Member, times})
 		if e.cfg.Emit != nil {
 			e.cfg.Emit(enforcement.Event{
-				Type: enforcement.Alert, At: e.now(), Namespace: enforcement.Namespace(e.cfg.Guild), Rule: "blocked-rejoins", Action: "alert",
+				Type: enforcement.Alert, At: e.now(), Namespace: enforcement.Namespace(e.cfg.Guild), Rule: "blocked-rejoins", Severity: 6, Action: "alert",
 				Subject: enforcement.Subject{Scope: enforcement.User, ID: uint64(d.Member)},
-				Reason:  fmt.Sprintf("a blocked member came back %d times within %s", times, RejoinWindow),
+				User:    uint64(d.Member), Guild: uint64(e.cfg.Guild),
+				Reason: fmt.Sprintf("a blocked member came back %d times within %s", times, RejoinWindow),
 			})
 		}
 	}

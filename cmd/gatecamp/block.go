@@ -245,7 +245,10 @@ func (s *session) blockNumbered(ctx context.Context, n int64) (storage.Block, er
 	return storage.Block{}, problem.New(problem.Usage, fmt.Sprintf("there is no block %d in guild %d; nothing was changed", n, s.guild), "see `gatecamp block list`")
 }
 
-// ownGuard is a guard of this process over the database; a serving one hears of its changes within a second.
-func (s *session) ownGuard() (*guard.Guard, error) {
-	return guard.New(enforcementOf(&s.cfg), guard.Parts{Store: s.db, Now: s.now})
+// ownGuard is a guard of this process over the database; a serving one hears of its changes within a second. What it does is told as
+// events where the settings say so; the last function waits until it is.
+func (s *session) ownGuard(ctx context.Context) (*guard.Guard, func(), error) {
+	tell, done := s.ownEvents(ctx)
+	g, err := guard.New(enforcementOf(&s.cfg), guard.Parts{Store: s.db, Emit: tell, Now: s.now})
+	return g, done, err
 }

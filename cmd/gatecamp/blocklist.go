@@ -353,7 +353,8 @@ func (s *session) importLine(text []byte) (o guard.Order, over bool, err error) 
 
 // importBlocks stores them, one after the other: what is stored holds, also if the next fails.
 func (s *session) importBlocks(ctx context.Context, orders []guard.Order, past int, reason string) error {
-	g, err := s.ownGuard()
+	g, done, err := s.ownGuard(ctx)
+	defer done()
 	if err != nil {
 		return err
 	}

@@ -41,11 +41,12 @@ func someEvents() []enforcement.Event {
 
 func TestTheEventsOfTheFileAreToldInPlainWords(t *testing.T) {
 	tt := newTerminal(t).offline()
-	text := "half a li\n"
+	var text strings.Builder
+	text.WriteString("half a li\n")
 	for _, e := range someEvents() {
-		text += eventLine(e)
+		text.WriteString(eventLine(e))
 	}
-	tt.env["GATECAMP_EVENTS"] = tt.file("events.jsonl", text+`{"not whole`)
+	tt.env["GATECAMP_EVENTS"] = tt.file("events.jsonl", text.String()+`{"not whole`)
 	a := tt.ok("enforcement", "tail")
 	want := `2026-11-22 17:00:00  blocked     user:7 in guild:900 until 2026-11-23 12:00:00, by discord:5; they are removed from the guild; held in memory until the database is back: spam` + "\uFFFD" + `[2J
 2026-11-22 17:00:00  denied      user:7 in guild:900 at cmd:audit/run, blocked for good
@@ -147,4 +148,18 @@ func TestAFileThatIsFollowedIsFollowedThroughItsRotation(t *testing.T) {
 	if err := <-done; err != nil || out.lines() != 4 {
 		t.Errorf("%d lines, %v", out.lines(), err)
 	}
+}
+
+func TestWhatAConsoleBlocksIsToldToo(t *testing.T) {
+	tt := newTerminal(t)
+	tt.env["GATECAMP_EVENTS"] = filepath.Join(tt.dir, "events.jsonl")
+	tt.ok("block", "add", "211", "--duration", "7d", "--reason", "spams").silentAbout("audit.enforcement")
+	tt.ok("block", "add", "211", "--duration", "1h", "--reason", "changes nothing")
+	tt.ok("block", "remove", "211", "--reason", "a mistake")
+	tt.ok("enforcement", "tail").says("blocked     member:900:211 until ", ", by console:tester; they are removed from the guild: spams", "unblocked   member:900:211, by console:tester: a mistake").silentAbout("changes nothing")
+
+	tt.env["GATECAMP_EVENTS"] = tt.dir // a folder
+	tt.ok("block", "add", "212", "--duration", "7d", "--reason", "spams").says("is blocked", "is not told as an event")
+	tt.env["GATECAMP_EVENTS"] = "stdout"
+	tt.ok("block", "add", "213", "--duration", "7d", "--reason", "spams").says("is blocked").silentAbout("audit.enforcement")
 }

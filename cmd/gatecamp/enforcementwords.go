@@ -35,7 +35,9 @@ func (e *toldEvent) words() string {
 			w.say(" about %s", e.who())
 		}
 		w.where()
-		w.say("%s", map[string]string{"contain": "; their privileged roles are to be taken", "rule_off": "; the rule is off"}[e.text("enforcement.action")])
+		w.say("%s", map[string]string{
+			"contain": "; their privileged roles are to be taken", "rule_off": "; the rule is off", "counting_again": "; rules count again",
+		}[e.text("enforcement.action")])
 	case enforcement.EvaluationFailed:
 		w.failed()
 	case enforcement.Shadow:
@@ -62,7 +64,11 @@ func (e *toldEvent) words() string {
 const eventsDropped = "events_dropped"
 
 func (w *eventWords) applied() {
-	w.say("blocked     %s", w.who())
+	verb := "blocked"
+	if w.text("enforcement.action") == "shortened" {
+		verb = "shortened"
+	}
+	w.say("%-11s %s", verb, w.who())
 	w.until(" ")
 	w.say(", by %s", cmp.Or(w.text("enforcement.actor"), "somebody"))
 	w.say("%s", map[string]string{"strip": "; their roles are taken", "kick": "; they are removed from the guild", "ban": "; they are banned from the guild"}[w.text("enforcement.also")])

@@ -61,7 +61,7 @@ func TestTheGuidesNameNothingThatIsNotThere(t *testing.T) {
 	}
 	root := newRoot(&console{})
 	root.InitDefaultCompletionCmd()
-	for _, guide := range []string{peerGuide, "../../docs/operations.md", consoleDocs} {
+	for _, guide := range []string{peerGuide, guardGuide, eventDocs, "../../docs/operations.md", consoleDocs} {
 		text := string(must[[]byte](t)(os.ReadFile(guide)))
 		for _, name := range regexp.MustCompile(`GATECAMP_[A-Z0-9_]+`).FindAllString(text, -1) {
 			if !settings[name] {

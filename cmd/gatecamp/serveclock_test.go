@@ -122,7 +122,7 @@ func (s *onJumpyClock) auth(verdict string) {
 }
 
 // The clock of the machine jumps by more than a whole grace, forwards and back, and backwards. A clock that differs from Discord's proves
-// nothing about how long somebody has been a member, so nobody is touched; nobody loses the grace by it, and the lease is kept.
+// nothing about how long somebody has been a member, so nobody is touched; nobody loses the grace by it, and the lease is kept (fault: clock jump).
 func TestAClockThatJumpsEndsNoGraceAndLosesNoLease(t *testing.T) {
 	tt, discord := onDiscord(t)
 	s := startServing(t, tt)

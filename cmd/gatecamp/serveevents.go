@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gatecamp/config"
+	"gatecamp/enforcement"
 	"gatecamp/internal/problem"
 	"gatecamp/telemetry"
 )
@@ -41,6 +42,25 @@ func (c *console) openSink(ctx context.Context, cfg *config.Config, log *slog.Lo
 		stop()
 		return <-ended
 	}, nil
+}
+
+// ownEvents tells what a console's own guard does. What it prints is its answer, so that events never go there; and whoever may block
+// but not write the file blocks all the same, with a warning.
+func (s *session) ownEvents(ctx context.Context) (tell func(enforcement.Event), done func()) {
+	cfg := s.cfg
+	if cfg.Events == telemetry.Stdout {
+		cfg.Events = ""
+	}
+	sink, end, err := s.openSink(ctx, &cfg, newLog(s.err, cfg.LogFormat, cfg.LogLevel))
+	if err != nil {
+		s.warn("what is done here is not told as an event: %s", describe(err))
+		return nil, func() {}
+	}
+	return sink.Emit, func() {
+		if err := end(); err != nil {
+			s.warn("not every event could be told: %s", describe(err))
+		}
+	}
 }
 
 // version is that of the program, as far as it was built from one.

@@ -301,7 +301,7 @@ func (g *Guard) counted(ctx context.Context, now time.Time, tallies []enforcemen
 func (g *Guard) countsBack(now time.Time) {
 	if g.counts.mended() {
 		g.p.Emit(enforcement.Event{
-			Type: enforcement.Alert, At: now, Action: "counting_again",
+			Type: enforcement.Alert, At: now, Rule: "counters", Severity: 5, Action: "counting_again",
 			Reason: fmt.Sprintf("rules count again; %d incidents were not counted meanwhile", g.stood.Swap(0)),
 		})
 	}
