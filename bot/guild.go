@@ -26,11 +26,11 @@ type Guild struct {
 	count   *counters
 	entries *explained
 
-	wake     chan struct{} // something came into the inbox
-	reach    chan struct{} // the bot's place may have changed
-	gated    atomic.Bool   // something was held by the lock or a pause since blocked members were looked at last
-	blocks   blockNews
-	contains chan reconcile.Contain
+	wake       chan struct{} // something came into the inbox
+	reach      chan struct{} // the bot's place may have changed
+	blocks     blockNews
+	blocksHeld atomic.Bool // lock or pause held what a block does
+	contains   chan reconcile.Contain
 
 	mu         sync.Mutex
 	privileged map[snowflake.ID]struct{}  // roles that the policy names

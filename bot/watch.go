@@ -3,14 +3,11 @@ package bot
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
 
-	"gatecamp/audit"
 	"gatecamp/audit/policyfile"
-	"gatecamp/audit/reconcile"
 	"gatecamp/storage"
 )
 
@@ -63,19 +60,11 @@ func (g *Guild) lookAtGates(ctx context.Context, at standing) standing {
 	if err := g.lookAtPolicy(ctx, &now); err != nil && ctx.Err() == nil {
 		g.cfg.Log.WarnContext(ctx, "policy not read", "guild", g.cfg.Guild, "error", err)
 	}
-	lifted := at.known && (at.paused || at.locked)
-	// A pause can begin and end between two looks at it; what it held tells of it.
-	if !now.paused && !now.locked && (g.gated.Swap(false) || lifted) {
+	lifted := at.known && (at.paused && !now.paused || at.locked && !now.locked)
+	if !now.paused && !now.locked && (g.blocksHeld.Swap(false) || lifted) { // a short pause may have come and gone between two looks
 		g.lookAtBlocked(ctx)
 	}
 	return now
-}
-
-// isGated reports whether the lock or a pause held something that a look wanted done.
-func isGated(r *reconcile.Report) bool {
-	return r != nil && slices.ContainsFunc(r.Plan.Actions, func(a audit.Planned) bool {
-		return slices.ContainsFunc(a.Held, func(by audit.By) bool { return by.Gate == audit.Lock || by.Gate == audit.Pause })
-	})
 }
 
 func (g *Guild) gates(ctx context.Context) (now standing, err error) {

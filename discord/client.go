@@ -65,6 +65,7 @@ type Client struct {
 	quiet      *slog.Logger
 	log        *slog.Logger
 	onEvent    func(audit.Event)
+	entries    entriesSeen // of the audit log, that rules were told of
 
 	echo   time.Duration // how long the event that confirms a write may take
 	again  time.Duration // after which a write beside which Auth may be writing is looked at once more

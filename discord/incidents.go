@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/disgoorg/disgo/discord"
@@ -188,7 +189,37 @@ func (c *Client) tellIncident(data gateway.EventData) {
 		}
 		return nobody{}
 	})
+	if e, is := data.(gateway.EventGuildAuditLogEntryCreate); ok && is && !c.entries.first(e.ID) {
+		return // told twice
+	}
 	if ok {
 		c.cfg.OnIncident(i)
 	}
+}
+
+// rememberedEntries is how many entries of the audit log are known again when they are told twice: what a session that goes on repeats.
+const rememberedEntries = 1024
+
+// entriesSeen are the newest entries that were told.
+type entriesSeen struct {
+	mu   sync.Mutex
+	ids  map[snowflake.ID]struct{}
+	ring []snowflake.ID
+	next int
+}
+
+// first reports whether the entry was not told before, and remembers it.
+func (s *entriesSeen) first(id snowflake.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.ids[id]; known {
+		return false
+	}
+	if s.ids == nil {
+		s.ids, s.ring = map[snowflake.ID]struct{}{}, make([]snowflake.ID, rememberedEntries)
+	}
+	delete(s.ids, s.ring[s.next])
+	s.ids[id], s.ring[s.next] = struct{}{}, id
+	s.next = (s.next + 1) % rememberedEntries
+	return true
 }

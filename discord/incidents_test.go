@@ -130,3 +130,27 @@ func TestAJoinTellsWhoAndHowOldTheAccountIs(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEntryThatIsToldTwiceFeedsRulesOnce(t *testing.T) {
+	c, _ := quietClient()
+	var told []string
+	c.cfg.OnIncident = func(i enforcement.Incident) { told = append(told, i.Type) }
+	tell := func(id int) {
+		data, err := gateway.UnmarshalEventData([]byte(`{"guild_id":"900","id":"`+itoa(id)+`","action_type":50,"target_id":"8","user_id":"200"}`), gateway.EventTypeGuildAuditLogEntryCreate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.watch(gatewayOfShard{}, 1, gateway.EventTypeGuildAuditLogEntryCreate, data)
+	}
+	for id := range 3 * rememberedEntries {
+		tell(id + 1)
+		tell(id + 1)
+	}
+	tell(3*rememberedEntries - rememberedEntries/2)
+	if len(told) != 3*rememberedEntries {
+		t.Errorf("rules were told %d times of %d entries", len(told), 3*rememberedEntries)
+	}
+	if len(c.entries.ids) > rememberedEntries {
+		t.Errorf("%d entries are remembered", len(c.entries.ids))
+	}
+}

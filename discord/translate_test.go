@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gatecamp/audit"
+	"gatecamp/enforcement"
 )
 
 var seen = time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)
@@ -32,6 +33,8 @@ var payloads = map[gateway.EventType][]string{
 		`{"guild_id":"900","id":"5","action_type":25,"target_id":null,"user_id":null,"changes":null}`,
 		`{"guild_id":"900","id":"5","action_type":25,"target_id":"100","user_id":null,"changes":[{"key":"$add","new_value":"nonsense"}]}`,
 		`{"guild_id":"900","id":"5","action_type":999,"target_id":"100"}`,
+		`{"guild_id":"900","id":"6","action_type":31,"target_id":"5","user_id":"100","changes":[{"key":"permissions","old_value":"2","new_value":"11"}]}`,
+		`{"guild_id":"900","id":"7","action_type":21,"target_id":null,"user_id":"100","options":{"members_removed":"70"}}`,
 	},
 	gateway.EventTypeReady:       {`{"v":10,"user":{"id":"42"},"guilds":[{"id":"900","unavailable":true}],"session_id":"s","resume_gateway_url":"ws://x"}`},
 	gateway.EventTypeResumed:     {`{}`},
@@ -84,6 +87,8 @@ func FuzzPayload(f *testing.F) {
 			t.Skip("disgo does not take it")
 		}
 		c, events := quietClient()
+		var told []enforcement.Incident
+		c.cfg.OnIncident = func(i enforcement.Incident) { told = append(told, i) }
 		c.watch(gatewayOfShard{}, 1, gateway.EventTypeReady, gateway.EventReady{})
 		known, err := gateway.UnmarshalEventData([]byte(payloads[gateway.EventTypeGuildCreate][0]), gateway.EventTypeGuildCreate)
 		if err != nil {
@@ -96,6 +101,11 @@ func FuzzPayload(f *testing.F) {
 		for _, e := range *events {
 			if e.Scope == audit.OneMember && (e.Member == 0 || e.Guild == 0) || e.Scope == audit.RoleHolders && (e.Role == 0 || e.Guild == 0) {
 				t.Errorf("a reason without ids: %+v", e)
+			}
+		}
+		for _, i := range told {
+			if i.Type == "" || i.Actor.Guild == 0 || i.Actor.User == uint64(c.Bot()) && i.Actor.User != 0 {
+				t.Errorf("an incident of nobody, of nowhere or of ourselves: %+v", i)
 			}
 		}
 		for _, g := range c.guilds {

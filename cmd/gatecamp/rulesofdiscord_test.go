@@ -12,8 +12,10 @@ import (
 	"maps"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -372,7 +374,15 @@ func setOff() map[string]func(g *ruledGuildAtWork, who snowflake.ID, round int) 
 			}
 		},
 		"numeric_limit": func(g *ruledGuildAtWork, who snowflake.ID, _ int) {
-			g.command(who, "audit apply", "run", "12")
+			if g.env["GATECAMP_RULES_FILE"] != "" { // it sets a limit of its own
+				g.command(who, "audit apply", "run", "12")
+				return
+			}
+			var more []string
+			for n := range 11 {
+				more = append(more, strconv.FormatInt(175928847299117063+int64(n), 10))
+			}
+			g.command(who, "block add", "member", lira, "duration", "1h", "reason", "a raid", "more_members", strings.Join(more, " "))
 		},
 		"distinct_targets": func(g *ruledGuildAtWork, who snowflake.ID, round int) {
 			for n := range 5 {
@@ -385,7 +395,7 @@ func setOff() map[string]func(g *ruledGuildAtWork, who snowflake.ID, round int) 
 	}
 }
 
-// limited sets the limit of a number: the one that the built-in watches cannot be given to every command.
+// limited sets a limit of another number than the built-in watches.
 const limited = `
 rules:
   - name: numeric_limit
@@ -426,11 +436,45 @@ func TestEachBuiltInRuleIsSetOffByWhatPeopleDoInDiscord(t *testing.T) {
 	if text := g.board(); strings.Contains(text, "set off the rule") {
 		t.Errorf("the admin channel hears of what rules only observed:\n%s", text)
 	}
+	g.readAgain()
+}
+
+// readAgain has the process that serves read the rules file again, in each way that there is.
+func (g *ruledGuildAtWork) readAgain() {
+	g.t.Helper()
+	inForce := func() int { return strings.Count(g.said.String(), "rules are in force") }
+	more := func(known int) func() error {
+		return func() error {
+			if inForce() == known {
+				return errors.New("the rules were not read again")
+			}
+			return nil
+		}
+	}
+	known := inForce()
+	g.ok("rules", "reload").says("The rules are read again: 8 are known")
+	g.until(more(known))
+	known = inForce()
+	g.must(syscall.Kill(os.Getpid(), syscall.SIGHUP))
+	g.until(more(known))
+	known = inForce()
+	g.file("rules.yaml", limited+"  - {name: mine, on: [guild.member.join], action: {do: alert}}\n")
+	g.until(more(known))
+	g.must(g.s.Join(ruledGuild, discordtest.Arrival{ID: 7999}))
+	g.fired("mine")
+	g.file("rules.yaml", limited+"  - {name: mine, on: [guild.member.join], action: {do: explode}}\n")
+	g.until(func() error {
+		if text := g.board(); !strings.Contains(text, "rules[1].action.do") {
+			return fmt.Errorf("the admin channel does not hear of the mistake:\n%s", text)
+		}
+		return nil
+	})
+	g.run("rules", "reload").exits(exitUsage).says("rules[1].action.do")
 }
 
 func TestARuleThatIsSwitchedOnDoesWhatItSaysWithinASecondAndTellsTheAdmins(t *testing.T) {
 	t.Parallel()
-	g := atWork(t, limited)
+	g := atWork(t, "")
 	ways := setOff()
 	for _, c := range []struct {
 		rule, do string
