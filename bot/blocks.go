@@ -2,9 +2,12 @@ package bot
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
+	"gatecamp/audit"
+	"gatecamp/audit/reconcile"
 	"gatecamp/enforcement"
 )
 
@@ -65,4 +68,14 @@ func (g *Guild) lookAtBlocks(ctx context.Context) {
 		}
 		g.box.urgent(ids, time.Now())
 	}
+}
+
+// heldByGate reports whether lock or pause held what a block does.
+func heldByGate(r *reconcile.Report) bool {
+	gates := []string{audit.Lock.String(), audit.Pause.String()}
+	return slices.ContainsFunc(r.Plan.Actions, func(a audit.Planned) bool {
+		return a.Budget == audit.BlockBudget && slices.ContainsFunc(a.Held, func(by audit.By) bool { return slices.Contains(gates, by.String()) })
+	}) || slices.ContainsFunc(r.Outcomes, func(o audit.Outcome) bool {
+		return o.Action.Budget == audit.BlockBudget && o.Result == audit.NotTried && slices.Contains(gates, o.Code)
+	})
 }

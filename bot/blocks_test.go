@@ -1,10 +1,12 @@
 package bot
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/disgoorg/snowflake/v2"
 
@@ -78,6 +80,32 @@ func TestWhoIsToBeContainedIsContainedOneAfterAnotherAndFailuresAreTold(t *testi
 		want := []reconcile.Contain{{Member: 7, Rule: "anti-nuke"}, {Member: 8, Rule: "anti-nuke"}}
 		if !slices.Equal(w.contained, want) || !slices.Equal(w.details, []string{"7 anti-nuke", "8 anti-nuke"}) || len(w.reports) != 2 {
 			t.Errorf("contained %v, told %v and %d reports", w.contained, w.details, len(w.reports))
+		}
+	})
+}
+
+func TestAPauseThatNobodySawEndsForWhomItHeld(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.mu.Lock()
+		w.locked = false
+		w.mu.Unlock()
+		w.begin()
+		w.settled()
+		w.mu.Lock()
+		w.blocked = []snowflake.ID{7}
+		w.onLook = func(_ context.Context, ids []snowflake.ID) (*reconcile.Report, error) {
+			w.onLook = nil
+			return &reconcile.Report{Plan: audit.Plan{Actions: []audit.Planned{{
+				Action: audit.Action{Kind: audit.KickMember, Member: ids[0], Budget: audit.BlockBudget}, Held: []audit.By{{Gate: audit.Pause}},
+			}}}}, nil
+		}
+		w.mu.Unlock()
+		w.guild.Mark("a test", 7)
+		w.pass(3 * time.Second)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(w.looks) != 2 {
+			t.Errorf("looked %d times, want once more when nothing holds it", len(w.looks))
 		}
 	})
 }

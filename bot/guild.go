@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/disgoorg/snowflake/v2"
@@ -25,10 +26,11 @@ type Guild struct {
 	count   *counters
 	entries *explained
 
-	wake     chan struct{} // something came into the inbox
-	reach    chan struct{} // the bot's place may have changed
-	blocks   blockNews
-	contains chan reconcile.Contain
+	wake       chan struct{} // something came into the inbox
+	reach      chan struct{} // the bot's place may have changed
+	blocks     blockNews
+	blocksHeld atomic.Bool // lock or pause held what a block does
+	contains   chan reconcile.Contain
 
 	mu         sync.Mutex
 	privileged map[snowflake.ID]struct{}  // roles that the policy names

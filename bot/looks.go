@@ -310,6 +310,9 @@ func (g *Guild) told(r *reconcile.Report) {
 
 // tellOutcomes tells of what people must mend.
 func (g *Guild) tellOutcomes(r *reconcile.Report) {
+	if heldByGate(r) {
+		g.blocksHeld.Store(true)
+	}
 	for _, back := range r.Rejoins {
 		g.trouble(TroubleRejoins, fmt.Sprintf("%d %d", back.Member, back.Times))
 	}

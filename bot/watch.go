@@ -60,7 +60,8 @@ func (g *Guild) lookAtGates(ctx context.Context, at standing) standing {
 	if err := g.lookAtPolicy(ctx, &now); err != nil && ctx.Err() == nil {
 		g.cfg.Log.WarnContext(ctx, "policy not read", "guild", g.cfg.Guild, "error", err)
 	}
-	if at.known && (at.paused && !now.paused || at.locked && !now.locked) && !now.paused && !now.locked {
+	lifted := at.known && (at.paused && !now.paused || at.locked && !now.locked)
+	if !now.paused && !now.locked && (g.blocksHeld.Swap(false) || lifted) { // a short pause may have come and gone between two looks
 		g.lookAtBlocked(ctx)
 	}
 	return now

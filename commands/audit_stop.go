@@ -126,8 +126,20 @@ func (x *call) mayResume(ctx context.Context, run storage.Run) error {
 	return x.may(ctx, running().and(acting(mode)))
 }
 
+// blockedSince refuses the work of whoever was blocked after they ordered it.
+func (x *call) blockedSince(ctx context.Context) error {
+	if x.cfg.Guard == nil {
+		return nil
+	}
+	if x.cfg.Guard(ctx, Attempt{Guild: x.guild, User: x.caller.Discord, Kind: Command, Command: x.path, Route: "cmd:audit/apply"}) == nil {
+		return nil
+	}
+	return refuse("blocked", x.T(i18n.BlockSince), x.T(i18n.FrameAskAgain))
+}
+
 // StillMay says why whoever ordered a run may not have it performed any more; nil: they may. It is asked when an acting run that a
-// command ordered is about to begin, since rights may have been taken between the press and the work.
+// command ordered is about to begin, since rights may have been taken, or the person blocked,
+// between the press and the work.
 func (c *Commands) StillMay(ctx context.Context, run storage.Run) error {
 	if run.Order.Origin != origin || run.Order.DryRun {
 		return nil
@@ -140,7 +152,9 @@ func (c *Commands) StillMay(ctx context.Context, run storage.Run) error {
 		Commands: c, Printer: c.cfg.Texts.For(i18n.English), guild: run.Guild, caller: audit.Caller{Discord: who},
 		path: "audit apply", given: map[string]given{}, page: 1,
 	}
-	err = x.mayResume(ctx, run)
+	if err = x.blockedSince(ctx); err == nil {
+		err = x.mayResume(ctx, run)
+	}
 	if l, is := errors.AsType[*lacking](err); is && l.code == codeAuthAway {
 		return nil // nothing is removed on the strength of an Auth that cannot be asked, whoever ordered it
 	}

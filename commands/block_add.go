@@ -72,6 +72,7 @@ type blocks struct {
 	outlook *reconcile.BlockOutlook
 
 	made    int
+	held    bool // one of them in process only
 	refused []error
 	lines   []string
 	fate    string // of the only one
@@ -119,7 +120,7 @@ func (b *blocks) add(ctx context.Context, id snowflake.ID, to target) {
 	if c.Block.ID != 0 {
 		line += " (" + code(blockNumber(c.Block.ID)) + ")"
 	}
-	if c.Held {
+	if b.held = b.held || c.Held; c.Held {
 		line = joinLines(line, "⚠️ "+b.T(i18n.BlockHeld))
 	}
 	b.fate = b.fateWords(id, c.Block.Also)
@@ -193,7 +194,7 @@ func (b *blocks) told(ctx context.Context, title i18n.Key) (*answer, error) {
 		return nil, b.refused[0]
 	}
 	if b.made > 0 {
-		if err := b.accept(ctx, b.find(b.path), 0); err != nil {
+		if err := b.accept(ctx, b.find(b.path), 0); err != nil && !b.held {
 			return nil, err
 		}
 	}

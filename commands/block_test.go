@@ -355,3 +355,36 @@ func TestNoSecretGetsIntoTheRecordOfBlocks(t *testing.T) {
 	}
 	want(t, string(all), "posted ")
 }
+
+func TestWhileTheDatabaseIsAwayABlockIsHeldInProcessOnRightsSeenLately(t *testing.T) {
+	r := blockRig(t)
+	r.grant(mako, audit.RightBlock)
+	want(t, r.run(mako, "block list").text(), "There are none.")
+	r.must(r.db.Close())
+	want(t, r.run(mako, "block add", "member", kael, "duration", "30m", "reason", "a raid").text(), "Blocked: 1 person", "The database cannot be written", "as soon as Discord says")
+	want(t, r.run(kael, "why").text(), "You are blocked here", "a raid")
+	want(t, r.run(lira, "block add", "member", quill, "duration", "30m", "reason", "a raid").text(), "the database file cannot be reached") // nothing was seen of her
+	if text := r.run(mako, "block add", "member", quill, "duration", "forever", "reason", "a raid").text(); strings.Contains(text, "Blocked") {
+		t.Errorf("for good without a database:\n%s", text)
+	}
+	if no := r.checked(t.Context(), Attempt{Guild: guildID, User: quill}); no != nil {
+		t.Errorf("blocked: %+v", no)
+	}
+	r.pass(25 * time.Hour)
+	want(t, r.run(mako, "block add", "member", quill, "duration", "30m", "reason", "a raid").text(), "the database file cannot be reached")
+}
+
+func TestWhoeverIsBlockedAfterOrderingHasNothingDoneForThem(t *testing.T) {
+	r := blockRig(t)
+	r.released()
+	r.grant(kael, audit.RightRun, audit.RightApply)
+	run := storage.Run{ID: 9, Guild: guildID, Order: storage.Order{Mode: "strip", Actor: "discord:1002", Origin: origin}}
+	r.must(r.c.StillMay(t.Context(), run))
+	_, err := r.guard.Block(t.Context(), guard.Order{
+		Namespace: enforcement.Global, Subject: enforcement.Subject{Scope: enforcement.User, ID: uint64(kael)}, TTL: time.Hour, By: r.author(),
+	})
+	r.must(err)
+	if err := r.c.StillMay(t.Context(), run); err == nil || !strings.Contains(err.Error(), "blocked by now") {
+		t.Errorf("the work begins: %v", err)
+	}
+}

@@ -103,6 +103,7 @@ type Commands struct {
 	denials  allowance // of presses that are refused in words
 	alive    alive     // cards that only whoever asked sees, and that can be edited while their token lives
 	recent   recent
+	lately   lately
 }
 
 var _ bot.EventListener = (*Commands)(nil)

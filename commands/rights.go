@@ -80,8 +80,12 @@ func (x *call) standing(ctx context.Context, n need) (_ *reconcile.Standing, err
 		return nil, nil //nolint:nilnil // nothing needed to be asked
 	}
 	s, err := x.cfg.Rights.Of(ctx, x.guild, x.asker())
-	if err != nil {
+	if err == nil {
+		x.lately.keep(typist{x.guild, x.caller.Discord}, seenStanding{s, x.now()})
+	} else if s = x.lately.of(typist{x.guild, x.caller.Discord}, x.now()); s == nil || n.sort != guards {
 		return nil, err
+	} else {
+		x.log.WarnContext(ctx, "rights cannot be read; those that were seen lately count", "user", x.caller.Discord, "error", err)
 	}
 	if missing := n.judge(s); len(missing) > 0 {
 		return nil, x.refusal(missing)
@@ -159,6 +163,35 @@ const codeAuthAway = "auth_unreadable"
 
 // mostGivers is how many people a refusal names.
 const mostGivers = 5
+
+// lately keeps what people might do when they were asked last, for what must be possible while our own database is away: to keep somebody
+// out for a while.
+type lately struct {
+	mu   sync.Mutex
+	seen map[typist]seenStanding
+}
+
+// mostLately is of how many people it is kept.
+const mostLately = 1000
+
+func (l *lately) keep(who typist, s seenStanding) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.seen == nil || len(l.seen) >= mostLately {
+		l.seen = map[typist]seenStanding{}
+	}
+	l.seen[who] = s
+}
+
+// of is what was seen of somebody, if that is young enough; nil: nothing.
+func (l *lately) of(who typist, now time.Time) *reconcile.Standing {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s, known := l.seen[who]; known && now.Sub(s.at) < reconcile.RightsKnownFor && !now.Before(s.at) {
+		return s.standing
+	}
+	return nil
+}
 
 // recent keeps for a moment what somebody may do, for whoever is typing: a list of choices is made at every letter.
 type recent struct {

@@ -51,7 +51,7 @@ type Event struct {
 	Block      int64   // the id of the block; zero: none
 	Rule       string
 	Severity   int    // of the rule; zero: none
-	Action     string // "blocked", "temp", "permanent", "alert", "contain", "rule_off", or what shadow would have done
+	Action     string // "blocked", "temp", "permanent", "alert", "contain", "rule_off", "counting_again", "shortened", or what shadow would have done
 	Route      string
 	TTL        time.Duration // of a temporary block
 	Expires    time.Time

@@ -98,5 +98,6 @@ const (
 	BlockWasShortened   Key = "block.was.shortened"
 	BlockWasRevoked     Key = "block.was.revoked"
 	BlockHasEnded       Key = "block.was.ended"
+	BlockSince          Key = "block.since"
 	BlockWasRefused     Key = "block.was.refused"
 )

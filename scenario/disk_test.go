@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -39,7 +40,7 @@ func mount(at, size string) error {
 func unmount(at string) error { return ran("umount", at) }
 
 func ran(command string, args ...string) error {
-	if out, err := exec.Command(command, args...).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(context.Background(), command, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", command, err, out)
 	}
 	return nil

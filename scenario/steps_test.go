@@ -97,7 +97,15 @@ func (s *story) verbs() map[string]struct {
 		"unposted":    {1, func(a []string) error { return s.posted(a[0], false) }},
 		"told":        {2, func(a []string) error { return s.told(a, true) }},
 		"untold":      {2, func(a []string) error { return s.told(a, false) }},
-		"want":        {1, func(a []string) error { return s.want(a[0]) }},
+		"kicks": {2, func(a []string) error {
+			for _, who := range a[1:] {
+				if err := s.discord.Kick(s.guild, id(who), id(a[0])); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+		"want": {1, func(a []string) error { return s.want(a[0]) }},
 
 		"serve":       {0, s.serve},
 		"released":    {0, func([]string) error { return s.released() }},

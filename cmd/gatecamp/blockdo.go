@@ -61,7 +61,7 @@ func (s *session) orderBlocks(ctx context.Context, o blockOrders) error {
 	if err := b.carryOut(ctx, o); err != nil {
 		return err
 	}
-	s.say("No serving process keeps guild %d now; what blocks do there begins with the next `gatecamp serve`.", s.guild)
+	s.say("No serving process keeps guild %d now; what blocks do there begins with the next `gatecamp serve`, or `gatecamp audit run --yes`.", s.guild)
 	return nil
 }
 

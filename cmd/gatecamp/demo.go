@@ -25,6 +25,7 @@ const (
 	demoWorld  = "demo"
 	demoAuth   = "auth.json" // what stands in for Alliance Auth
 	demoPolicy = "policy.yaml"
+	demoEvents = "events.jsonl"
 	demoGuest  = "100000000000000012" // journalists, whom an operator protects
 	demoSpy    = "100000000000000005" // holds Directors, and Auth has never heard of them
 )
@@ -35,8 +36,8 @@ func (c *console) demo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "demo", Short: "see gatecamp work on a made-up guild, without servers or accounts",
 		Long: `Starts a made-up Discord and a made-up Alliance Auth on this machine and tells a story with them: a first look, the plan, the lock that holds
-it, what is done once somebody has read the report, what a brake holds, and what happens when Auth breaks. Each step is an ordinary
-command, shown before what it prints (shortened), and what Discord saw is compared with what was told: a demo that shows something else
+it, what is done once somebody has read the report, what a brake holds, what happens when Auth breaks, and how somebody is blocked. Each
+step is an ordinary command, shown before what it prints (shortened), and what Discord saw is compared with what was told: a demo that shows something else
 than it says fails.
 
 --keep leaves everything up at the end and says how to look round; Ctrl-C ends it. Nothing leaves this machine, and nothing outside the
@@ -75,7 +76,8 @@ type story struct {
 	auth     []byte // what Auth says while all is well
 	before   map[string][]string
 	findings string
-	told     int // messages of the webhook so far
+	told     int                 // messages of the webhook so far
+	calm     map[string][]string // who held what before somebody was blocked
 }
 
 type storyStep struct {
@@ -94,7 +96,7 @@ type storyStep struct {
 func (s *story) script() []storyStep {
 	run := []string{"audit", "run"}
 	act := []string{"audit", "run", "--yes"}
-	return []storyStep{
+	return append([]storyStep{
 		{
 			title: "Setting up", words: "An operator says which role is which, what the guild wants done, and who must be left alone.",
 			args: []string{"bind", "add", "--all-proposed", "--reason", "compared with Auth, they are right"}, lines: 2,
@@ -121,7 +123,7 @@ func (s *story) script() []storyStep {
 		},
 		{args: []string{"audit", "findings", "--json"}, hidden: true, check: s.same},
 		{args: []string{"plan", "show", "--json"}, hidden: true, check: s.asDiscordSaw},
-	}
+	}, s.someoneIsBlocked()...)
 }
 
 // tell starts what the demo needs, goes through the script, and stays up if it shall.
@@ -211,7 +213,7 @@ func (s *story) goThrough(ctx context.Context) error {
 			Steps []toldStep `json:"steps"`
 		}{len(wrong) == 0, told}))
 	} else if len(wrong) == 0 {
-		s.say("\nWhat Discord saw is what was told: %s, nobody was kicked, and nobody else was touched.", s.seen())
+		s.say("\nWhat Discord saw is what was told: %s; nobody was removed but the one who was blocked, and nobody else was touched.", s.seen())
 		s.say("All of it was made up and stayed on this machine. On your own guild begin with:  gatecamp config check")
 	}
 	return errors.Join(wrong...)
@@ -260,6 +262,9 @@ func (s *story) introduce(step storyStep, command string) {
 		s.say("\n=== %s", step.title)
 	}
 	if step.words != "" {
+		if step.title == "" {
+			s.say("")
+		}
 		s.say("%s\n", step.words)
 	}
 	s.say("$ %s", command)
@@ -286,7 +291,7 @@ func (s *story) settings() map[string]string {
 	return map[string]string{
 		"GATECAMP_DATA_DIR": s.dir, "GATECAMP_AUTH_URL": "snapshot:" + filepath.Join(s.dir, demoAuth),
 		"GATECAMP_DISCORD_TOKEN": hello.Bots[0].Token, "GATECAMP_DISCORD_API_URL": hello.API, "GATECAMP_GUILD_IDS": hello.GuildIDs[0].String(),
-		"GATECAMP_WEBHOOK_URL": hello.Webhooks[0].URL,
+		"GATECAMP_WEBHOOK_URL": hello.Webhooks[0].URL, "GATECAMP_EVENTS": filepath.Join(s.dir, demoEvents),
 	}
 }
 
@@ -308,7 +313,7 @@ func (s *story) lookRound() {
 		s.say("  export %s=%s", name, shellWords([]string{set[name]}))
 	}
 	control := s.discord.ControlURL()
-	s.say("\n  gatecamp audit explain %s\n  gatecamp audit findings\n  gatecamp trail list\n  gatecamp brake show", demoSpy)
+	s.say("\n  gatecamp audit explain %s\n  gatecamp audit findings\n  gatecamp trail list\n  gatecamp brake show\n  gatecamp block list --closed\n  gatecamp enforcement tail", demoSpy)
 	s.say("  curl %s/requests                       what Discord was asked", control)
 	s.say("  curl %s/guilds/%s/audit-log   what its audit log says", control, s.discord.GuildIDs()[0])
 	s.say("\nAuth is still broken; it is the file %s.", filepath.Join(s.dir, demoAuth))

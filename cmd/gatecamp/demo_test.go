@@ -18,7 +18,7 @@ import (
 func TestTheDemoSaysWhatBecameOfEachStep(t *testing.T) {
 	t.Parallel()
 	tt := newTerminal(t)
-	tt.env = map[string]string{}
+	tt.env, tt.now = map[string]string{}, time.Now() // the made-up Discord goes by the real clock
 	kept := filepath.Join(tt.dir, "kept")
 	got := tt.ok("demo", "--json", "--dir", kept).object()
 	if got["ok"] != true || len(items(got, "steps")) < 10 {
@@ -82,7 +82,8 @@ func TestTheDemoTellsItsStoryHoldsItAgainstDiscordAndStaysUpWhenItShall(t *testi
 		t.Error("it did not say that it was stopped")
 	}
 	for _, want := range []string{
-		"=== The lock holds", "Sable Kest", "held by the brake on kicks", "=== Auth breaks", "read now: blind", "| 11 changes were made, to 9 members.", "9 writes, 0 of them refused",
+		"=== The lock holds", "Sable Kest", "held by the brake on kicks", "=== Auth breaks", "read now: blind", "| 11 changes were made, to 9 members.", "11 writes, 0 of them refused; nobody was removed but the one who was blocked", "=== Someone is blocked", "for good", "  done        100000000000000005: kick",
+		"nothing would be changed in Discord", "revoked", "unblocked   member:900000000000000001:100000000000000005",
 		"export GATECAMP_DISCORD_API_URL=http://127.0.0.1:", "gatecamp audit explain", "/audit-log",
 	} {
 		if !strings.Contains(said.String(), want) {

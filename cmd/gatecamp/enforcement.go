@@ -123,7 +123,7 @@ func (c *console) replayOn(ctx context.Context, engine string) (database secret.
 		return database, nil, problem.New(problem.Usage, "the engine redis needs a Redis; nothing was run",
 			"set GATECAMP_REDIS_URL; each scenario gets keys of its own there, which are dropped afterwards")
 	}
-	if shared, err = redis.Open(cfg.RedisURL); err != nil {
+	if shared, err = redis.OpenPatiently(cfg.RedisURL); err != nil {
 		return database, nil, err
 	}
 	if err := shared.Fleet("replay").Reachable(ctx); err != nil {

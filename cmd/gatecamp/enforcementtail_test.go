@@ -41,11 +41,12 @@ func someEvents() []enforcement.Event {
 
 func TestTheEventsOfTheFileAreToldInPlainWords(t *testing.T) {
 	tt := newTerminal(t).offline()
-	text := "half a li\n"
+	var text strings.Builder
+	text.WriteString("half a li\n")
 	for _, e := range someEvents() {
-		text += eventLine(e)
+		text.WriteString(eventLine(e))
 	}
-	tt.env["GATECAMP_EVENTS"] = tt.file("events.jsonl", text+`{"not whole`)
+	tt.env["GATECAMP_EVENTS"] = tt.file("events.jsonl", text.String()+`{"not whole`)
 	a := tt.ok("enforcement", "tail")
 	want := `2026-11-22 17:00:00  blocked     user:7 in guild:900 until 2026-11-23 12:00:00, by discord:5; they are removed from the guild; held in memory until the database is back: spam` + "\uFFFD" + `[2J
 2026-11-22 17:00:00  denied      user:7 in guild:900 at cmd:audit/run, blocked for good

@@ -143,7 +143,7 @@ func (g *Guard) block(ctx context.Context, o *Order) (Change, error) {
 			return c, nil
 		}
 	}
-	if _, told := errors.AsType[*problem.Problem](err); told {
+	if _, told := errors.AsType[*problem.Problem](err); told && !away(err) {
 		return Change{}, err
 	}
 	if o.TTL == 0 {
@@ -151,6 +151,16 @@ func (g *Guard) block(ctx context.Context, o *Order) (Change, error) {
 			"block it for a while: that is held until the database is back").Because(errors.Join(ErrNotStored, err))
 	}
 	return g.hold(ctx, o), nil
+}
+
+// away reports whether the store itself is what is wrong, in whatever words it says so.
+func away(err error) bool {
+	for _, sentinel := range []error{storage.ErrGone, storage.ErrLocked, storage.ErrFull, storage.ErrReadOnly} {
+		if errors.Is(err, sentinel) {
+			return true
+		}
+	}
+	return false
 }
 
 // endOf is when the block in force ends; zero if there is none or it is permanent.

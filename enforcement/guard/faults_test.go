@@ -197,11 +197,11 @@ func (c *collected) of(kind enforcement.EventType, why string) (n int) {
 // with a stream that is heard and one that is silent. Time is the bubble's, so that a check that waits longer than it may is seen.
 func TestEveryFailureEndsInTheRoutesFailModeAndKnownBlocksHold(t *testing.T) {
 	type fails struct {
-		name          string
-		redis, sql    func(context.Context) error
-		silentFails   bool // with a silent stream the check has failed
-		panics        bool
-		atMost, later time.Duration // for the first check and those after it, with a silent stream
+		name        string
+		redis, sql  func(context.Context) error
+		silentFails bool // with a silent stream the check has failed
+		panics      bool
+		atMost      time.Duration // that the first check waits with a silent stream; those after it do not
 	}
 	wait := checkWithin
 	for _, f := range []fails{

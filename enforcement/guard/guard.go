@@ -64,7 +64,6 @@ type Guard struct {
 	copies  breaker
 	counts  breaker
 	stood   atomic.Int64 // incidents that were not counted since the counters are away
-	contain atomic.Int64 // microseconds: when contain was last asked for
 }
 
 type ruleID struct {

@@ -218,7 +218,7 @@ func (g *Guard) act(ctx context.Context, s *setup, r *rule, i *enforcement.Incid
 		}
 		g.p.Emit(told)
 		if r.Action.Do == enforcement.Contain && told.Type == enforcement.Alert {
-			g.contains(ctx, s, r, i, now)
+			g.contains(ctx, s, r, i)
 		}
 		return nil, nil
 	}
@@ -317,14 +317,9 @@ func (g *Guard) strikes(ctx context.Context, r *rule, sub enforcement.Subject, n
 	return n
 }
 
-// containPause is how long after one contain no other is asked for.
-const containPause = 10 * time.Minute
-
-// contains asks for the roles of the actor to be taken, of at most one in ten minutes.
-func (g *Guard) contains(ctx context.Context, s *setup, r *rule, i *enforcement.Incident, now time.Time) {
-	last := g.contain.Load()
-	if g.p.Contain == nil || i.Actor.Guild == 0 || i.Actor.User == 0 || g.protects(s, &i.Actor) ||
-		(last != 0 && now.Sub(time.UnixMicro(last)) < containPause) || !g.contain.CompareAndSwap(last, now.UnixMicro()) {
+// contains asks for the roles of the actor to be taken. How often that may be is the container's to say: it remembers across restarts.
+func (g *Guard) contains(ctx context.Context, s *setup, r *rule, i *enforcement.Incident) {
+	if g.p.Contain == nil || i.Actor.Guild == 0 || i.Actor.User == 0 || g.protects(s, &i.Actor) {
 		return
 	}
 	if err := g.p.Contain.Contain(ctx, i.Actor.Guild, i.Actor.User, r.Name); err != nil {

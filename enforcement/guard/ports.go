@@ -44,7 +44,7 @@ type Counts interface {
 	Reachable(ctx context.Context) error
 }
 
-// Container carries out the action contain: package reconcile does, under its own brakes.
+// Container carries out the action contain: package reconcile does, under its own brakes: one person in ten minutes.
 type Container interface {
 	Contain(ctx context.Context, guild, member uint64, rule string) error
 }

@@ -23,7 +23,7 @@ func shared(t *testing.T) *redis.Fleet {
 	if address == "" {
 		address = "redis://" + miniredis.RunT(t).Addr()
 	}
-	c, err := redis.Open(secret.New(address))
+	c, err := redis.OpenPatiently(secret.New(address))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,8 +29,15 @@ func (e *Engine) evict(ctx context.Context) error {
 	return e.Copies.BeginCopies(ctx, nowhere, true)
 }
 
-// away fails in place of Redis.
+// away fails in place of Redis, and else lets it take its time: what is tried is what the guard does, not how busy this machine is.
 type away struct{ fault fault }
+
+// patience bounds that time.
+const patience = 20 * time.Second
+
+func (a *away) patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), patience)
+}
 
 // copies are copies that fail when they are told to.
 type copies struct {
@@ -43,6 +50,8 @@ func (c copies) PutBlock(ctx context.Context, b storage.Block) error {
 	if err := c.away.fault.err(ctx); err != nil {
 		return err
 	}
+	ctx, cancel := c.away.patient(ctx)
+	defer cancel()
 	return c.Copies.PutBlock(ctx, b)
 }
 
@@ -51,6 +60,8 @@ func (c copies) CopiesSince(ctx context.Context, revision int64) (changed, held 
 	if err := c.away.fault.err(ctx); err != nil {
 		return nil, nil, err
 	}
+	ctx, cancel := c.away.patient(ctx)
+	defer cancel()
 	return c.Copies.CopiesSince(ctx, revision)
 }
 
@@ -59,6 +70,8 @@ func (c copies) NewestCopy(ctx context.Context) (int64, error) {
 	if err := c.away.fault.err(ctx); err != nil {
 		return 0, err
 	}
+	ctx, cancel := c.away.patient(ctx)
+	defer cancel()
 	return c.Copies.NewestCopy(ctx)
 }
 
@@ -67,6 +80,8 @@ func (c copies) BeginCopies(ctx context.Context, revision int64, anew bool) erro
 	if err := c.away.fault.err(ctx); err != nil {
 		return err
 	}
+	ctx, cancel := c.away.patient(ctx)
+	defer cancel()
 	return c.Copies.BeginCopies(ctx, revision, anew)
 }
 
@@ -75,6 +90,8 @@ func (c copies) Reachable(ctx context.Context) error {
 	if err := c.away.fault.err(ctx); err != nil {
 		return err
 	}
+	ctx, cancel := c.away.patient(ctx)
+	defer cancel()
 	return c.Copies.Reachable(ctx)
 }
 
@@ -83,6 +100,8 @@ func (c copies) HoldBlock(ctx context.Context, b storage.Block) error {
 	if err := c.away.fault.err(ctx); err != nil {
 		return err
 	}
+	ctx, cancel := c.away.patient(ctx)
+	defer cancel()
 	return c.Copies.HoldBlock(ctx, b)
 }
 
@@ -91,6 +110,8 @@ func (c copies) UnholdBlock(ctx context.Context, b storage.Block) (bool, error) 
 	if err := c.away.fault.err(ctx); err != nil {
 		return false, err
 	}
+	ctx, cancel := c.away.patient(ctx)
+	defer cancel()
 	return c.Copies.UnholdBlock(ctx, b)
 }
 
@@ -99,6 +120,8 @@ func (c copies) SettleBlock(ctx context.Context, b storage.Block) (bool, error) 
 	if err := c.away.fault.err(ctx); err != nil {
 		return false, err
 	}
+	ctx, cancel := c.away.patient(ctx)
+	defer cancel()
 	return c.Copies.SettleBlock(ctx, b)
 }
 
@@ -113,6 +136,8 @@ func (c counts) Count(ctx context.Context, at time.Time, tallies []enforcement.T
 	if err := c.away.fault.err(ctx); err != nil {
 		return nil, err
 	}
+	ctx, cancel := c.away.patient(ctx)
+	defer cancel()
 	return c.Counts.Count(ctx, at, tallies)
 }
 
@@ -121,6 +146,8 @@ func (c counts) Forget(ctx context.Context, subject string) error {
 	if err := c.away.fault.err(ctx); err != nil {
 		return err
 	}
+	ctx, cancel := c.away.patient(ctx)
+	defer cancel()
 	return c.Counts.Forget(ctx, subject)
 }
 
@@ -129,5 +156,7 @@ func (c counts) Reachable(ctx context.Context) error {
 	if err := c.away.fault.err(ctx); err != nil {
 		return err
 	}
+	ctx, cancel := c.away.patient(ctx)
+	defer cancel()
 	return c.Counts.Reachable(ctx)
 }

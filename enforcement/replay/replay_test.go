@@ -124,7 +124,7 @@ func TestEveryScenarioGoesAsIsRightWithRedis(t *testing.T) {
 	if address == "" {
 		t.Skip("GATECAMP_TEST_REDIS_URL is not set: no Redis to test against")
 	}
-	client, err := redis.Open(secret.New(address))
+	client, err := redis.OpenPatiently(secret.New(address))
 	if err != nil {
 		t.Fatal(err)
 	}

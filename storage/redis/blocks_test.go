@@ -33,7 +33,7 @@ func fleet(t *testing.T) (f *redis.Fleet, raw *goredis.Client, prefix string) {
 	if address == "" {
 		address = "redis://" + miniredis.RunT(t).Addr()
 	}
-	c, err := redis.Open(secret.New(address))
+	c, err := redis.OpenPatiently(secret.New(address))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,13 +35,18 @@ type nothing struct{}
 func (nothing) Printf(context.Context, string, ...any) {}
 
 // Open makes the client; it connects with the first question. The address is redis://… or rediss://….
-func Open(address secret.String) (*Client, error) {
+func Open(address secret.String) (*Client, error) { return open(address, callWithin) }
+
+// OpenPatiently is Open for trials: every step may take long, so that a busy machine is not taken for a server that is away.
+func OpenPatiently(address secret.String) (*Client, error) { return open(address, 100*callWithin) }
+
+func open(address secret.String, within time.Duration) (*Client, error) {
 	o, err := redis.ParseURL(address.Reveal())
 	if err != nil { // its words may quote the password
 		return nil, problem.New(problem.Usage, "GATECAMP_REDIS_URL is no address of a Redis server", "write it as redis://user:password@host:6379/0")
 	}
 	o.ContextTimeoutEnabled, o.MaxRetries = true, -1
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = callWithin, callWithin, callWithin, callWithin
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = within, within, within, within
 	o.DialerRetries = 1
 	return &Client{db: redis.NewClient(o)}, nil
 }
