@@ -58,7 +58,7 @@ var settings = []Setting{
 		Name: "GATECAMP_DATABASE_URL", Secret: true, Unset: "SQLite in the data folder", Form: databaseForm,
 		Meaning: "The Postgres database for gatecamp's own tables.", check: isDatabase,
 	},
-	{Name: "GATECAMP_REDIS_URL", Secret: true, Unset: "none", Form: redisForm, Meaning: "Redis, for several replicas.", check: isRedis},
+	{Name: "GATECAMP_REDIS_URL", Secret: true, Unset: "none", Form: redisForm, Meaning: "Redis, for several replicas: the request budget at Discord, copies of blocks, what rules have counted. Nothing is only there.", check: isRedis},
 	{Name: "GATECAMP_OPERATORS", Unset: "none", Form: idList, Meaning: "Discord users who may order reports, acknowledge, pause and give rights; enough to begin."},
 	{Name: "GATECAMP_TRUST_SUPERUSERS", Default: "true", Form: yesNo, Meaning: "Whether Auth's superusers hold the `gatecamp.*` rights.", check: isBool},
 	{

@@ -17,7 +17,7 @@ type Pruned struct {
 type Retention interface {
 	// Prune deletes records of a guild that are older than the instant *and* than the guild's stored retention by the database's clock,
 	// whichever is earlier: ended runs with their plans and actions, closed findings with their changes, trail, invocations, configuration changes,
-	// finished commands, cards, memories, role grants, seen rights, admissions of direct messages, and people whom no entry names. What is open stays, and so does what an open row or the lock rests on. A dry
+	// finished commands, cards, memories, role grants, seen rights, admissions of direct messages, closed blocks with their history (those of everywhere belong to no guild and stay), and people whom no entry names. What is open stays, and so does what an open row or the lock rests on. A dry
 	// run counts and deletes nothing.
 	Prune(ctx context.Context, guild snowflake.ID, before time.Time, dryRun bool) (Pruned, error)
 }

@@ -113,8 +113,8 @@ func (b *enforcementBench) start(ctx context.Context, dir string) (_ map[string]
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	begin := time.Now()
-	g, err := b.guardOf(ctx, enforcement.Defaults(), guard.Parts{Store: db})
-	if err != nil {
+	var g *guard.Guard
+	if err := leanly(func() error { g, err = b.guardOf(ctx, enforcement.Defaults(), guard.Parts{Store: db}); return err }); err != nil {
 		return nil, err
 	}
 	took := time.Since(begin)

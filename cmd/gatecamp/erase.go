@@ -22,8 +22,8 @@ func (c *console) eraseCommand() *cobra.Command {
 entries stay, and nobody can say any more whom they are about. PERSON is discord:ID (or the id alone), user:NAME for a user of Auth, or
 console:NAME for somebody at the console. Whoever is seen again gets a new key.
 
-Not touched are entries of the operator tables, grants, open findings and stored plans about the person: they are in force, and say whom
-they concern. Remove those first (` + "`protect remove`, `identity remove`, …" + `); what the record keeps of them goes with its age. docs/operations.md says
+Not touched are entries of the operator tables, blocks in force, grants, open findings and stored plans about the person: they are in force,
+and say whom they concern. Remove those first (` + "`protect remove`, `identity remove`, …" + `); what the record keeps of them goes with its age. docs/operations.md says
 what lies where. Do not name the person in the reason: that is kept.`,
 		Example: "  gatecamp erase discord:112233445566778899 --reason \"request of 2026-11-22, ticket 17\"",
 		Args:    cobra.ExactArgs(1),

@@ -87,7 +87,7 @@ type ruledGuildAtWork struct {
 	s    *discordtest.Server
 	said *locked
 
-	decisions int // that were seen to be in force
+	decisions int // that were made about rules
 }
 
 func atWork(t *testing.T, rules string) *ruledGuildAtWork {
@@ -502,11 +502,11 @@ func TestARuleThatIsSwitchedOnDoesWhatItSaysWithinASecondAndTellsTheAdmins(t *te
 				who = mod(15) // four others follow, of whom nobody is blocked
 			}
 			g.ok("rules", "enable", c.rule, "--do", c.do, "--reason", "observed long enough").says("is on", c.do)
-			g.until(func() error { // in force: a second is the promise, the log says when
-				if strings.Count(g.said.String(), "rules are in force") < g.decisions+1 {
+			g.decisions++
+			g.until(func() error {
+				if want := fmt.Sprintf(`"decided":%d}`, g.decisions); !strings.Contains(g.said.String(), want) {
 					return errors.New("not in force yet")
 				}
-				g.decisions++
 				return nil
 			})
 			ways[c.rule](g, who, 0)

@@ -38,7 +38,7 @@ func (s *server) openGuard(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := s.guard.Load(ctx); err != nil && ctx.Err() == nil {
+	if err := leanly(func() error { return s.guard.Load(ctx) }); err != nil && ctx.Err() == nil {
 		s.log.ErrorContext(ctx, "blocks cannot be read yet; every check asks for them until they are", "error", err)
 	}
 	return nil

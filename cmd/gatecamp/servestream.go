@@ -1,6 +1,8 @@
 package main
 
 import (
+	"runtime/debug"
+
 	"gatecamp/config"
 	"gatecamp/discord"
 	"gatecamp/enforcement/guard"
@@ -55,4 +57,15 @@ func blockStream(db storage.Store) guard.Stream {
 		return d.BlockStream()
 	}
 	return nil
+}
+
+// leanly reads much that stays with little that does not: the collector works harder meanwhile, unless somebody set GOGC.
+func leanly(read func() error) error {
+	const usual, harder = 100, 25
+	if before := debug.SetGCPercent(harder); before != usual {
+		debug.SetGCPercent(before)
+		return read()
+	}
+	defer debug.SetGCPercent(usual)
+	return read()
 }

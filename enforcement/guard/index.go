@@ -184,7 +184,7 @@ func roomFor(n int) *shard {
 	for size*2 < n*3 {
 		size *= 2
 	}
-	return &shard{places: make([]uint32, size), entries: make([]entry, 0, n)}
+	return &shard{places: make([]uint32, size)}
 }
 
 // with is a copy of the shard that has the entry. When it is full, what can matter no more is dropped, and it gets room for twice the rest.
@@ -296,6 +296,7 @@ func (f *filling) done() {
 			continue
 		}
 		s := roomFor(len(part) + 1)
+		s.entries = part[:0] // where they are already: a million is not copied
 		for j := range part {
 			k := part[j].key()
 			s.put(f.x.hash(&k), &part[j])

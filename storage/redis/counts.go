@@ -226,7 +226,7 @@ func (f *Fleet) UsedMemory(ctx context.Context) (_ int64, err error) {
 		return 0, err
 	}
 	for line := range strings.SplitSeq(text, "\r\n") {
-		if n, is := strings.CutPrefix(line, "used_memory_dataset:"); is {
+		if n, is := strings.CutPrefix(line, "used_memory:"); is {
 			return strconv.ParseInt(n, 10, 64)
 		}
 	}

@@ -37,6 +37,8 @@ var pruning = []struct{ table, where string }{
 		AND NOT EXISTS (SELECT 1 FROM finding f WHERE f.guild_id = run.guild_id AND f.closed_at IS NULL AND (f.opened_run = run.id OR f.changed_run = run.id))`},
 	{"plan_action", `EXISTS (SELECT 1 FROM plan p WHERE p.guild_id = plan_action.guild_id AND p.digest = plan_action.digest AND ` + oldPlan + `)`},
 	{"plan", `EXISTS (SELECT 1 FROM plan p WHERE p.guild_id = plan.guild_id AND p.digest = plan.digest AND ` + oldPlan + `)`},
+	{"block_history", `at < $2 AND NOT EXISTS (SELECT 1 FROM block b WHERE b.id = block_history.block_id AND (b.closed_at IS NULL OR b.closed_at >= $2))`},
+	{"block", `closed_at < $2 AND NOT EXISTS (SELECT 1 FROM block_history h WHERE h.block_id = block.id)`},
 	{"card", `expires_at < $2`},
 	{"memory", `at < $2`},
 	{"role_grant", `at < $2`},

@@ -362,5 +362,25 @@ func eraseElsewhere(ctx context.Context, tx Tx, guild snowflake.ID, ref string) 
 		}
 		found = found || n > 0
 	}
+	blocked, err := eraseBlocks(ctx, tx, guild, id)
+	return found || blocked, err
+}
+
+// eraseBlocks lets blocks that are over, and their history, name nobody: what was done stays, by whom too. One that is in force says whom it
+// concerns.
+func eraseBlocks(ctx context.Context, tx Tx, guild, id snowflake.ID) (found bool, err error) {
+	for scope, value := range map[string]string{"user": id.String(), "member": guild.String() + ":" + id.String()} {
+		const over = ` AND NOT EXISTS (SELECT 1 FROM block b WHERE b.guild_id = $1 AND b.scope = $2 AND b.value = $3 AND b.closed_at IS NULL)`
+		for _, statement := range []string{
+			`UPDATE block_history SET value = '0', reason = '' WHERE guild_id = $1 AND scope = $2 AND value = $3` + over,
+			`UPDATE block SET value = '0', reason = '', message = '', evidence = NULL, closed_reason = '' WHERE guild_id = $1 AND scope = $2 AND value = $3 AND closed_at IS NOT NULL`,
+		} {
+			n, err := tx.Exec(ctx, statement, int64(guild), scope, value)
+			if err != nil {
+				return false, err
+			}
+			found = found || n > 0
+		}
+	}
 	return found, nil
 }

@@ -214,16 +214,33 @@ func testBlocks(t *testing.T, s suite) {
 		same(t, 0, must(s.BlockStrikes(t.Context(), g, "user", "1", "other", noon.Add(-time.Hour)))(t), "strikes of another rule")
 		same(t, []string{"refused", "made", "ended", "made"}, kinds(t, g, "1"), "history")
 	})
+	t.Run("what is over names nobody any more when the person is forgotten, and what is in force stays", func(t *testing.T) {
+		g := guild()
+		for _, value := range []string{"71", "72"} {
+			_, _, err := s.Block(t.Context(), want1(g, value, time.Time{}), author(noon))
+			ok(t, err)
+		}
+		must(s.Unblock(t.Context(), g, "user", "71", author(noon)))(t)
+		ok(t, s.ErasePerson(t.Context(), g, "discord:71", author(noon)))
+		want(t, s.ErasePerson(t.Context(), g, "discord:72", author(noon)), storage.ErrNotFound, "who is blocked")
+		same(t, 0, len(kinds(t, g, "71")), "history of the forgotten one")
+		same(t, []string{"made"}, kinds(t, g, "72"), "history of the blocked one")
+		for _, b := range must(s.Blocks(t.Context(), storage.BlockFilter{Guild: &g}))(t) {
+			if b.Value == "71" || b.Value == "0" && (b.Reason != "" || b.Message != "" || b.Evidence != nil || b.ClosedReason != "") {
+				t.Errorf("kept: %+v", b)
+			}
+		}
+	})
 	t.Run("nobody deletes a block or rewrites its history, and nobody blocks without a reason", func(t *testing.T) {
 		g, db := guild(), s.db.SQL(t)
-		_, _, err := s.Block(t.Context(), want1(g, "1", time.Time{}), author(noon))
+		_, _, err := s.Block(t.Context(), want1(g, "1", time.Time{}), author(time.Now()))
 		ok(t, err)
 		for _, statement := range []string{"DELETE FROM block", "DELETE FROM block_history", "UPDATE block_history SET kind = 'x'"} {
 			if _, err := db.ExecContext(t.Context(), statement); err == nil {
 				t.Errorf("%s was let through", statement)
 			}
 		}
-		by := author(noon)
+		by := author(time.Now())
 		by.Reason = " "
 		if _, _, err := s.Block(t.Context(), want1(g, "2", time.Time{}), by); err == nil {
 			t.Error("a block without a reason was made")

@@ -43,6 +43,11 @@ func fill(t testing.TB, s storage.Store, g snowflake.ID, at time.Time) storage.R
 	ok(t, s.NoteRoleGrants(ctx, []storage.RoleGrant{{Guild: g, Entry: 1, Role: 2, Member: 1, Actor: 3, Added: true, At: at}}))
 	ok(t, s.NoteRights(ctx, storage.SeenRights{Guild: g, Discord: 1, At: at}))
 	must(s.AdmitMessage(ctx, g, 1, "run", at))(t)
+	_, _, err := s.Block(ctx, storage.Block{Guild: g, Scope: "user", Value: "1"}, author(at))
+	ok(t, err)
+	must(s.Unblock(ctx, g, "user", "1", author(at)))(t)
+	_, _, err = s.Block(ctx, storage.Block{Guild: g, Scope: "user", Value: "2"}, author(at)) // in force: it stays
+	ok(t, err)
 	c := must(s.AskOwner(ctx, storage.Command{Guild: g, Kind: "run", Created: at}))(t)
 	must(s.TakeCommands(ctx, l.Fence, g, at))(t)
 	ok(t, s.ReportProgress(ctx, c.ID, "o", at, json.RawMessage(`1`)))
@@ -54,7 +59,7 @@ func fill(t testing.TB, s storage.Store, g snowflake.ID, at time.Time) storage.R
 var filled = map[string]int64{
 	"command_progress": 1, "command": 1, "trail_text": 1, "trail": 1, "person": 1, "finding_change": 1, "finding": 1, "brake_draw": 1, "action": 1,
 	"invocation": 1, "config_change": 1, "plan_pass": 1, "run": 1, "plan_action": 1, "plan": 1,
-	"card": 1, "memory": 1, "role_grant": 1, "seen_rights": 1, "direct_message": 1,
+	"block": 1, "block_history": 2, "card": 1, "memory": 1, "role_grant": 1, "seen_rights": 1, "direct_message": 1,
 }
 
 func none() map[string]int64 {
