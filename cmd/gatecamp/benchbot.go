@@ -149,7 +149,6 @@ func (b *botBench) serve(ctx context.Context, dir, policy string, more map[strin
 	t.set["GATECAMP_AUTH_URL"], t.set["GATECAMP_SCHEDULE"], t.set["GATECAMP_HTTP_LISTEN"] = "sqlite:"+auth, "off", "127.0.0.1:0"
 	t.set["GATECAMP_LOG_FORMAT"] = "json"
 	maps.Copy(t.set, more)
-	t.owner = &console{now: time.Now, user: b.user} // the local Discord's clock is the real one too
 	s := &served{benchTable: t, guild: t.server.GuildIDs()[0].String()}
 	defer func() {
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -186,7 +187,8 @@ func (c *console) tableOf(ctx context.Context, dir string, cfg discordtest.Confi
 		down()
 		return nil, err
 	}
-	t := &benchTable{dir: dir, server: server, owner: c, stop: func() error { down(); return wait() }}
+	t := &benchTable{dir: dir, server: server, stop: func() error { down(); return wait() }}
+	t.owner = &console{now: time.Now, user: c.user} // the local Discord's clock is the real one too, and both are compared
 	t.set = tableSettings(dir, server.Hello())
 	for name, data := range map[string][]byte{"auth.json": fmt.Appendf(nil, `{"aa": %s}`, cfg.World.Auth), "policy.yaml": cfg.World.Policy} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {

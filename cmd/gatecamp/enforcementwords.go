@@ -36,7 +36,7 @@ func (e *toldEvent) words() string {
 		}
 		w.where()
 		w.say("%s", map[string]string{
-			"contain": "; their privileged roles are to be taken", "rule_off": "; the rule is off", "counting_again": "; rules count again",
+			"contain": "; their privileged roles are to be taken", "contained": "; what became of it", "rule_off": "; the rule is off", "counting_again": "; rules count again",
 		}[e.text("enforcement.action")])
 	case enforcement.EvaluationFailed:
 		w.failed()

@@ -59,6 +59,9 @@ func eventSamples() []eventSample {
 		{"A rule asks for the privileged roles of a moderator.", 100189, enforcement.Event{
 			Type: enforcement.Alert, At: at, Subject: member, Rule: "distinct_targets", Severity: 9, Action: "contain", User: moderator, Guild: guild,
 		}},
+		{"What became of that.", 100189, enforcement.Event{
+			Type: enforcement.Alert, At: at, Namespace: guild, Subject: member, Rule: "distinct_targets", Action: "contained", Actor: "rule:distinct_targets", Reason: "contain: 4 privileged roles taken",
+		}},
 		{"A rule kept failing and is off.", 100190, enforcement.Event{
 			Type: enforcement.Alert, At: at, Rule: "our_own", Severity: 5, Action: "rule_off", Reason: "the rule failed 10 times in a row and is off until the rules are loaded again",
 		}},
