@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -82,31 +83,29 @@ func TestABlockMadeWhileEverythingIsReadIsNotLost(t *testing.T) {
 }
 
 func TestManyWhoFindNothingReadReadEverythingOnce(t *testing.T) {
-	store := newRows()
-	seeded := made(t, enforcement.Defaults(), Parts{Store: store})
-	_, err := seeded.Block(t.Context(), Order{Subject: user(7), By: author()})
-	must(t, err)
-	g := fresh(t, Parts{Store: store})
-	before := store.times()
-	gate := make(chan struct{})
-	store.once(func() { <-gate }) // the first is on its way until all the others have asked
-	var waiting, all sync.WaitGroup
-	for range 16 {
-		waiting.Add(1)
-		all.Go(func() {
-			waiting.Done()
-			denied(t, g, 7)
-		})
-	}
-	waiting.Wait()
-	close(gate)
-	all.Wait()
-	if n := store.times() - before; n != 1 {
-		t.Errorf("everything was read %d times", n)
-	}
-	if !denied(t, g, 7) {
-		t.Error("what was read does not hold")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		store := newRows()
+		seeded := made(t, enforcement.Defaults(), Parts{Store: store})
+		_, err := seeded.Block(t.Context(), Order{Subject: user(7), By: author()})
+		must(t, err)
+		g := fresh(t, Parts{Store: store})
+		before := store.times()
+		gate := make(chan struct{})
+		store.once(func() { <-gate }) // the first is on its way until all the others have asked
+		var all sync.WaitGroup
+		for range 16 {
+			all.Go(func() { denied(t, g, 7) })
+		}
+		synctest.Wait()
+		close(gate)
+		all.Wait()
+		if n := store.times() - before; n != 1 {
+			t.Errorf("everything was read %d times", n)
+		}
+		if !denied(t, g, 7) {
+			t.Error("what was read does not hold")
+		}
+	})
 }
 
 func TestCopiesThatFailAfterTheWriteHideNothing(t *testing.T) {
