@@ -194,7 +194,7 @@ func (s *story) show(d delivered) {
 	e := d.Embeds[0]
 	s.say("\nThe webhook got, for everybody to read:\n\n  | %s\n  | %s", e.Title, e.Description)
 	for _, f := range e.Fields {
-		s.say("  | %s: %s", f.Name, strings.ReplaceAll(f.Value, "\n", "; "))
+		s.say("  | %s: %s", f.Name, strings.NewReplacer("\n· ", ", ", "\n", "; ").Replace(f.Value))
 	}
 	s.say("  | %s", e.Footer.Text)
 }
