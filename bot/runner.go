@@ -146,6 +146,7 @@ func (r *runner) work(ctx context.Context) error {
 		switch {
 		case w.cause != 0:
 			err = r.catch(ctx, w)
+		case run != nil && r.isOver(ctx, *run):
 		case run != nil:
 			err = r.perform(ctx, *run, wish{})
 		default:
@@ -186,7 +187,7 @@ func (r *runner) next(now time.Time) (run *storage.Run, w wish, next time.Time) 
 // catch orders a look at everybody and performs it; where nothing may be changed, a report that waits does as well.
 func (r *runner) catch(ctx context.Context, w wish) error {
 	if now, err := r.g.gates(ctx); err == nil && (now.locked || now.paused) {
-		if run, waits := r.report(); waits {
+		if run, waits := r.report(); waits && !r.isOver(ctx, run) {
 			return r.perform(ctx, run, w)
 		}
 	}
@@ -221,6 +222,12 @@ func (r *runner) ordered(id int64) bool {
 	r.ordering.Lock()
 	defer r.ordering.Unlock()
 	return r.own == id
+}
+
+// isOver reports whether a run has ended since it was handed in: the queue and a take-over may both hand in one, a moment apart.
+func (r *runner) isOver(ctx context.Context, run storage.Run) bool {
+	now, err := r.g.cfg.Store.Run(ctx, run.ID)
+	return err == nil && reconcile.Hindered(now, time.Now()) == reconcile.Over
 }
 
 // report takes a report on everybody out of those that wait.
