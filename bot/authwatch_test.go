@@ -71,17 +71,18 @@ func TestAuthIsComparedForTheFirstTimeAsSoonAsAGuildIsThere(t *testing.T) {
 		w.settled()
 		a := &watched{waits: true} // a process that waits compares nothing: its digest is empty
 		defer a.watch(w)()
-		w.pass(10 * time.Second)
+		w.pass(10500 * time.Millisecond)
 		if len(a.reads) != 0 {
 			t.Fatalf("Auth was read %d times by a process that waits", len(a.reads))
 		}
 		w.set(func() { a.waits, a.digest = false, "one" })
-		w.pass(2 * time.Second)
+		w.pass(2500 * time.Millisecond)
 		if len(a.reads) != 1 {
 			t.Errorf("Auth was read %d times, two seconds after a guild came, want once", len(a.reads))
 		}
-		before := a.digests
-		w.pass(3 * time.Minute)
+		before := 0
+		w.set(func() { before = a.digests })
+		w.pass(3*time.Minute + 500*time.Millisecond)
 		if n := a.digests - before; n < 2 || n > 3 {
 			t.Errorf("compared %d times in three minutes, want once a minute", n)
 		}
