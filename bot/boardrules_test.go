@@ -30,16 +30,16 @@ func TestTheAdminChannelHearsOfRulesThatDidSomethingAndOfNoOthers(t *testing.T) 
 		b.Rule(&enforcement.Event{Type: enforcement.Alert, Rule: "mine `x`", Action: "contain", User: 1001})
 		b.Rule(&enforcement.Event{Type: enforcement.Unscoped, Rule: "sensitive_change", Action: "temp_block"})
 		time.Sleep(time.Minute)
-		text := ""
+		var text strings.Builder
 		for n := range w.total() { // the first may go out before the others are told
-			text += w.shows(n + 1)
+			text.WriteString(w.shows(n + 1))
 		}
 		for _, part := range []string{
 			"<@1002> `Spy'1` `1002`: set off the rule `distinct_targets` (kicked", "`member:1:1002` is blocked until <t:1800000000:F>", "is blocked for good",
 			"Nothing was done about it", "the rule `mine 'x'`. Their privileged roles", "Nobody who is known set off the rule `sensitive_change`", "/block remove",
 		} {
-			if !strings.Contains(text, part) {
-				t.Errorf("%q is not in:\n%s", part, text)
+			if !strings.Contains(text.String(), part) {
+				t.Errorf("%q is not in:\n%s", part, text.String())
 			}
 		}
 		if w.total() > 2 {

@@ -15,7 +15,7 @@ import (
 )
 
 func (c *console) blockCommands() *cobra.Command {
-	return family("block", "who is kept out", c.blockAdd(), c.blockRemove(), c.blockList(), c.blockShow(), c.blockExport(), c.blockImport())
+	return family("block", "who is kept out", c.blockAdd(), c.blockShorten(), c.blockRemove(), c.blockList(), c.blockShow(), c.blockExport(), c.blockImport())
 }
 
 // blockWords is how a block is asked for at the console, as it was written.
@@ -61,6 +61,44 @@ guild, role, webhook) is blocked for good only with --force.`,
 	cmd.Flags().StringVar(&w.also, "also", "", "what else happens to them in the guild: `WHAT` is none, strip, kick (what is meant without it) or ban")
 	cmd.Flags().StringVar(&w.message, "message", "", "`TEXT` that the blocked person is shown in place of the reason")
 	cmd.Flags().BoolVar(&w.force, "force", false, "also for good where many share it")
+	reasonFlag(cmd, &w.reason)
+	return cmd
+}
+
+func (c *console) blockShorten() *cobra.Command {
+	var w blockWords
+	cmd := &cobra.Command{
+		Use: "shorten [VALUE…]", Short: "bring the end of blocks forward",
+		Long: `Makes the blocks of each VALUE, or the one that --block names, end earlier: nothing else ever does, because a block is only made longer.
+Without --scope these are all blocks of that Discord account that hold in this guild. A block that ends sooner already is refused and
+stays as it is. The record keeps who did it and why.`,
+		Example: "  gatecamp block shorten 112233445566778899 --duration 1h --reason \"he has said sorry\"",
+		Args:    cobra.ArbitraryArgs,
+	}
+	cmd.RunE = c.change("block shorten", func(ctx context.Context, s *session, args []string) error {
+		if _, err := s.author(w.reason); err != nil {
+			return err
+		}
+		end, err := s.blockEnd(w.duration)
+		if err != nil {
+			return err
+		}
+		if end.IsZero() {
+			return problem.New(problem.Usage, "--duration: a block cannot be shortened to forever; nothing was changed", "give when it is to end: 1h, 7d, a time; `gatecamp block add` makes blocks longer")
+		}
+		found, err := s.blocksNamed(ctx, &w, args)
+		if err != nil {
+			return err
+		}
+		o := blockOrders{Reason: w.reason}
+		for _, b := range found {
+			o.Of = append(o.Of, blockOrder{Shorten: true, Guild: b.Guild, Scope: b.Scope, Value: b.Value, End: end})
+		}
+		return s.orderBlocks(ctx, o)
+	})
+	w.scopeFlags(cmd)
+	w.blockFlag(cmd)
+	cmd.Flags().StringVar(&w.duration, "duration", "", "when it is to end, from now: a `TIME` such as 30m, 7d or 2026-12-31T18:00:00Z (required)")
 	reasonFlag(cmd, &w.reason)
 	return cmd
 }

@@ -35,6 +35,11 @@ func TestSomebodyIsBlockedListedShownAndLetInAgainAtTheConsole(t *testing.T) {
 	if lines := tt.ok("block", "show", "--block", "1", "--json").lines(); len(lines) != 3 || lines[0]["block"] != 1.0 || lines[2]["change"] != "made" {
 		t.Errorf("shown as %v", lines)
 	}
+	tt.ok("block", "shorten", "211", "--duration", "2h", "--reason", "he said sorry").says("member 900:211 is blocked in guild 900 until 2026-", "now (block 1)")
+	tt.ok("block", "show", "211").says("shortened", "he said sorry")
+	tt.run("block", "shorten", "211", "--duration", "3h", "--reason", "x").exits(exitRefused).says("ends before", "block add")
+	tt.run("block", "shorten", "211", "--duration", "forever", "--reason", "x").exits(exitUsage).says("cannot be shortened to forever")
+	tt.run("block", "shorten", "299", "--duration", "1h", "--reason", "x").exits(exitUsage).says("299")
 	tt.ok("block", "remove", "212", "--reason", "a mistake").says("user 212 is not blocked any more everywhere")
 	tt.ok("block", "remove", "--block", "1", "--reason", "a mistake").says("member 900:211 is not blocked any more in guild 900")
 	tt.ok("block", "list").says("213").silentAbout("211", "212")

@@ -27,9 +27,10 @@ type blockOrders struct {
 	Of     []blockOrder `json:"of"`
 }
 
-// blockOrder is one block, to be made or lifted.
+// blockOrder is one block, to be made, shortened or lifted.
 type blockOrder struct {
 	Lift    bool         `json:"lift,omitempty"`
+	Shorten bool         `json:"shorten,omitempty"` // to End
 	Guild   snowflake.ID `json:"guild,omitempty"` // zero: everywhere
 	Scope   string       `json:"scope"`
 	Value   string       `json:"value"`
@@ -65,10 +66,16 @@ func (s *session) orderBlocks(ctx context.Context, o blockOrders) error {
 	return nil
 }
 
+// keeper makes, shortens and lifts blocks; *guard.Guard is one.
+type keeper interface {
+	commands.Keeper
+	Shorten(ctx context.Context, ns enforcement.Namespace, sub enforcement.Subject, end time.Time, by storage.Author) (enforcement.Block, error)
+}
+
 // blocking carries out orders.
 type blocking struct {
 	*session
-	keep          commands.Keeper
+	keep          keeper
 	actor, origin string
 	// whom says what is known of a person, so that immune roles count; may be nil.
 	whom func(id snowflake.ID) enforcement.Actor
@@ -84,9 +91,12 @@ func (b *blocking) carryOut(ctx context.Context, o blockOrders) error {
 		t, err := one.target()
 		if err == nil {
 			by := storage.Author{Actor: b.actor, Origin: b.origin, Reason: o.Reason, At: b.now().UTC()}
-			if one.Lift {
+			switch {
+			case one.Lift:
 				err = b.lift(ctx, t, by)
-			} else {
+			case one.Shorten:
+				err = b.shorten(ctx, t, one.End, by)
+			default:
 				err = b.block(ctx, one, t, by)
 			}
 		}
@@ -120,6 +130,21 @@ func (b *blocking) lift(ctx context.Context, t blockTarget, by storage.Author) e
 		return err
 	}
 	b.say("%s %s is not blocked any more %s.", t.sub.Scope, visible(t.sub.Value()), whereText(t.ns))
+	return nil
+}
+
+func (b *blocking) shorten(ctx context.Context, t blockTarget, end time.Time, by storage.Author) error {
+	now, err := b.keep.Shorten(ctx, t.ns, t.sub, end, by)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return refuse("block_ended", fmt.Sprintf("%s %s: the block has ended; nothing was changed", t.sub.Scope, visible(t.sub.Value())), "see `gatecamp block list --closed`")
+	case errors.Is(err, storage.ErrConflict):
+		return refuse("block_ends_sooner", fmt.Sprintf("%s %s: the block ends before %s already; nothing was changed", t.sub.Scope, visible(t.sub.Value()), eveTime(end)),
+			"to make it longer use `gatecamp block add`")
+	case err != nil:
+		return err
+	}
+	b.say("%s %s is blocked %s%s now (block %d).", t.sub.Scope, visible(t.sub.Value()), whereText(t.ns), endText(now.End), now.ID)
 	return nil
 }
 
