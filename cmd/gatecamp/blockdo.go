@@ -31,7 +31,7 @@ type blockOrders struct {
 type blockOrder struct {
 	Lift    bool         `json:"lift,omitempty"`
 	Shorten bool         `json:"shorten,omitempty"` // to End
-	Guild   snowflake.ID `json:"guild,omitempty"` // zero: everywhere
+	Guild   snowflake.ID `json:"guild,omitempty"`   // zero: everywhere
 	Scope   string       `json:"scope"`
 	Value   string       `json:"value"`
 	End     time.Time    `json:"end,omitzero"` // zero: for good
