@@ -30,11 +30,12 @@ func (s *Store) everyBlock(ctx context.Context, each func(storage.Block) error) 
 		}
 		defer rows.Close()
 		known, scopes := map[string]storage.Block{}, map[string]string{}
+		var id, revision, guild int64
+		var subject, texts string
+		var end time.Time
+		into := []any{&id, &revision, &guild, &subject, toTime{&end}, &texts} // one for all rows: there may be a million
 		for rows.Next() {
-			var id, revision, guild int64
-			var subject, texts string
-			var end time.Time
-			if err := rows.Scan(&id, &revision, &guild, &subject, toTime{&end}, &texts); err != nil {
+			if err := rows.Scan(into...); err != nil {
 				return err
 			}
 			b, remembered := known[texts]

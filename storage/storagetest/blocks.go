@@ -169,8 +169,23 @@ func testBlocks(t *testing.T, s suite) {
 		if len(none) != 0 || same1 != newest {
 			t.Errorf("after the newest: %v, %d then %d", none, newest, same1)
 		}
+		_, _, err := s.Block(t.Context(), want1(g, "4", noon.Add(time.Hour)), author(noon))
+		ok(t, err)
+		_, _, err = s.Block(t.Context(), want1(g, "5", time.Time{}), author(noon))
+		ok(t, err)
+		ends := map[string]time.Time{}
+		_, err = s.BlocksSince(t.Context(), 0, func(b storage.Block) error {
+			if b.Guild == g {
+				ends[b.Value] = b.End
+			}
+			return nil
+		})
+		ok(t, err)
+		if !ends["4"].Equal(noon.Add(time.Hour)) || !ends["5"].IsZero() || !ends["2"].IsZero() {
+			t.Errorf("read with these ends: %v", ends)
+		}
 		stop := errors.New("enough")
-		_, err := s.BlocksSince(t.Context(), 0, func(storage.Block) error { return stop })
+		_, err = s.BlocksSince(t.Context(), 0, func(storage.Block) error { return stop })
 		want(t, err, stop, "a reader that has enough")
 	})
 	t.Run("of many who block at once one makes the block, and no revision is given twice", func(t *testing.T) {
